@@ -1,0 +1,1 @@
+"""The ways in: HTTP, command line, web page. Imports everything below; nothing imports it."""

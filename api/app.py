@@ -1,0 +1,46 @@
+"""The HTTP application: one collection and engine, opened while it runs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api.errors import install_handlers
+from api.guards import Guards
+from api.metrics import Metrics, MetricsMiddleware
+from api.routes import health, models, page, pictures, search, status
+from indexer.collection import Collection, Load
+from indexer.config import Settings
+from indexer.encoders import load_encoder
+from search.engine import Engine
+
+STATIC = Path(__file__).parent / "static"
+_ROUTES = (health, search, pictures, models, status, page)
+
+
+def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:
+    """The application for one home folder. `load` turns a name into an encoder.
+
+    With `hosts`, requests for other host names are refused: a page of another site, whose name
+    somebody lets point at this machine, must not read the user's pictures.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with Collection(settings, load) as collection:
+            app.state.collection = collection
+            app.state.engine = Engine(collection)
+            app.state.metrics = metrics
+            yield
+
+    app = FastAPI(title="Pixloom", summary="Searches pictures by meaning.", lifespan=lifespan, redoc_url=None)
+    app.add_middleware(Guards, max_bytes=settings.max_bytes, hosts=hosts)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    install_handlers(app)
+    for route in _ROUTES:
+        app.include_router(route.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

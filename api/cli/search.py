@@ -1,0 +1,79 @@
+"""`pixloom search`."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from api.cli.home import opened
+from api.cli.options import All, Home, Json, K
+from api.cli.output import note, print_json, say, table
+from indexer.collection import Collection
+from search.engine import Engine, Results
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class _QueryCommand(TyperCommand):
+    """Leaves to the query what begins with a minus and is no option: `dog - people`, `dog -people`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Options first, then `--`, then the words of the query."""
+        takes_value = {"-k": True, "--help": False}
+        for param in self.params:
+            takes_value |= {name: not getattr(param, "is_flag", False) for name in param.opts if name[0] == "-"}
+        options: list[str] = []
+        words: list[str] = []
+        rest = list(args)
+        while rest:
+            word = rest.pop(0)
+            if word == "--":
+                words, rest = words + rest, []
+            elif word in takes_value or word.startswith("--") or (word[:2] == "-k" and word[2:].isdigit()):
+                options.append(word)
+                if takes_value.get(word) and rest:
+                    options.append(rest.pop(0))
+            else:
+                words.append(word)
+        return super().parse_args(ctx, [*options, "--", *words])
+
+
+@app.command(cls=_QueryCommand)
+def search(
+    context: typer.Context,
+    query: Annotated[list[str], typer.Argument(help='Such as: a dog on the grass - people, or: "#12 + snow".')],
+    k: K = 20,
+    show_all: All = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with every picture: so far always done.")] = False,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Find pictures by words, pictures, or both; the words are joined to one line.
+
+    Terms are joined by + and -, weighted by 2*, and are words, #12 (a picture), ./beach.jpg (a file) or
+    #12[10,20,200,150] (a part of a picture).
+    """
+    with opened(context, home) as collection:
+        results = Engine(collection).search(" ".join(query), k=k, show_all=show_all)
+        show(collection, results, as_json=json)
+    return 0
+
+
+def show(collection: Collection, results: Results, *, as_json: bool) -> None:
+    """Print an answer, and on stderr what must be known of it."""
+    if as_json:
+        print_json(results.as_dict())
+    elif results.results:
+        rows = [(rank, f"#{r.id}", *_numbers(r), r.verdict, r.path) for rank, r in enumerate(results.results, 1)]
+        table(("rank", "id", "score", "percentile", "verdict", "path"), rows)
+        more = results.total - len(results.results)
+        note(f"{more} more match: ask for them with -k." if more > 0 else None)
+    elif collection.catalog.state().index is None:
+        say("Nothing has been indexed yet: begin with `pixloom index ~/Pictures`.")
+    else:
+        say("No picture matches; --all shows the nearest ones.")
+    note(results.notice)
+
+
+def _numbers(result: Any) -> tuple[float, float]:
+    return result.score, result.percentile

@@ -1,0 +1,31 @@
+"""`pixloom status`."""
+
+import typer
+
+from api.cli.home import opened
+from api.cli.options import Home, Json
+from api.cli.output import note, print_json, say
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def status(context: typer.Context, json: Json = False, home: Home = None) -> int:
+    """Say what the collection holds, and list the files that couldn't be read."""
+    with opened(context, home) as collection:
+        found = collection.status()
+        if json:
+            print_json(found)
+            return 0
+        index, failed = found["index"], found["failed"]
+        say(f"home      {collection.settings.home}")
+        say(f"encoder   {found['encoder'] or 'none yet: begin with `pixloom index ~/Pictures`'}")
+        say(f"pictures  {found['pictures']} in {found['files']} files")
+        say(f"index     {index['vectors']} vectors of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB")
+        say(f"pending   {found['pending']}")
+        say(f"ignored   {found['ignored']} files that aren't pictures")
+        say(f"failed    {len(failed)}")
+        for failure in failed:
+            say(f"  {failure['path']}: {failure['reason']}")
+        note(collection.notice(found["encoder"]) if found["encoder"] else None)
+    return 0

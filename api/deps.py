@@ -1,0 +1,36 @@
+"""What endpoints are given: the opened collection, the engine, and parameters of a kind."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from api.boxes import parse_box
+from indexer.collection import Collection
+from search.engine import Engine
+from search.query import Box
+
+MAX_QUERY = 4096
+"""Characters of a query."""
+
+
+async def _collection(request: Request) -> Collection:
+    collection: Collection = request.app.state.collection
+    return collection
+
+
+async def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in pixels.")] = None) -> Box | None:
+    return parse_box(box)
+
+
+Opened = Annotated[Collection, Depends(_collection)]
+Asked = Annotated[Engine, Depends(_engine)]
+Part = Annotated[Box | None, Depends(_box)]
+Line = Annotated[str, Query(max_length=MAX_QUERY, description="A line of the query language.")]
+K = Annotated[int, Query(description="How many pictures to give.")]
+ShowAll = Annotated[bool, Query(alias="all", description="Also those that don't match well enough.")]
+PictureNumber = Annotated[int, Path(ge=0, le=2**31 - 1, description="A picture's id.")]

@@ -1,0 +1,64 @@
+"""What is refused before it reaches an endpoint: other host names, other sites' forms, bodies too large."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import ProblemResponse, plain_problem
+
+_FORM_BYTES = 64 * 1024
+"""What a form may carry beside the picture."""
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class Guards:
+    """ASGI middleware; `hosts` are the names under which the server may be asked, None for any."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, hosts: Sequence[str] | None) -> None:
+        self.app, self.max_bytes, self.hosts = app, max_bytes + _FORM_BYTES, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse with a problem document, or pass on with the body's size watched."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["method"], headers)
+        if refusal:
+            status, detail = refusal
+            await ProblemResponse(plain_problem(status, detail), {"Connection": "close"})(scope, receive, send)
+        else:
+            await self.app(scope, self._counted(receive), send)
+
+    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
+        host = headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname if host.isascii() else None
+        if self.hosts is not None and name not in self.hosts:
+            return 421, f"This server is not {host[:200]!r}: ask for {' or '.join(self.hosts)}."
+        origin = headers.get("origin")
+        if method not in _SAFE and origin is not None and urlsplit(origin).netloc != host:
+            return 403, "A page of another site may not change the collection."
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.max_bytes:
+            return 413, self._too_large()
+        return None
+
+    def _counted(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                raise HTTPException(413, self._too_large())
+            return message
+
+        return counting
+
+    def _too_large(self) -> str:
+        limit = (self.max_bytes - _FORM_BYTES) / 2**20
+        return f"The request is over {limit:.4g} MiB: send fewer pictures at once, or raise PIXLOOM_MAX_BYTES."

@@ -1,0 +1,42 @@
+"""Questions: a line, a JSON query, or a picture that comes along."""
+
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import APIRouter, Form, UploadFile
+
+from api.deps import MAX_QUERY, Asked, K, Line, ShowAll
+from api.schemas import Answer, Question
+from indexer.errors import UsageError
+from search.engine import Results
+from search.query import PictureBytes, Query, Term, from_json, parse_terms
+
+router = APIRouter(prefix="/v1/search", tags=["search"])
+
+
+@router.get("", response_model=Answer)
+def search(engine: Asked, q: Line = "", k: K = 20, show_all: ShowAll = False) -> Results:
+    """The k best pictures for a line of the query language."""
+    return engine.search(q, k=k, show_all=show_all, local_files=False)
+
+
+@router.post("", response_model=Answer)
+def search_json(engine: Asked, question: Question) -> Results:
+    """The same for a JSON body, whose query is a line or a tree of terms."""
+    if (question.query is None) == (question.terms is None):
+        raise UsageError("A JSON search has either a query (a line) or terms.")
+    query = from_json({"terms": question.terms}) if question.query is None else question.query
+    return engine.search(query, k=question.k, show_all=question.all, local_files=False)
+
+
+@router.post("/picture", response_model=Answer)
+def search_picture(
+    engine: Asked,
+    picture: UploadFile,
+    q: Annotated[str, Form(max_length=MAX_QUERY)] = "",
+    k: Annotated[int, Form()] = 20,
+    show_all: Annotated[bool, Form(alias="all")] = False,
+) -> Results:
+    """The pictures most like one that comes with the request; `q` adds to it, or takes from it."""
+    sent = Term(PictureBytes(picture.file.read(), PurePath(picture.filename or "").name or "picture"))
+    return engine.search(Query((sent, *parse_terms(q))), k=k, show_all=show_all, local_files=False)

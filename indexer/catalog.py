@@ -1,0 +1,269 @@
+"""What is known of the collection: reading the catalogue, and the few changes that are made by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+
+from indexer.config import Settings
+from indexer.database import Database, disk_error
+from indexer.errors import NotFoundError
+from indexer.tables import (
+    FAILED,
+    INDEXED,
+    PENDING,
+    CaptionRow,
+    EmbeddingRow,
+    FileRow,
+    IndexRow,
+    KeywordRow,
+    PictureRow,
+    RootRow,
+    StateRow,
+)
+from indexer.types import Caption
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """One set of vectors: which encoder made it, and how many rows of its file are committed."""
+
+    id: int
+    encoder: str
+    fingerprint: str
+    dimension: int
+    kind: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a reader compares to learn that the collection has changed."""
+
+    generation: int
+    index: IndexInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that the catalogue holds of one picture; `path` is the first of `paths`."""
+
+    id: int
+    hash: str
+    path: str
+    paths: tuple[str, ...]
+    bytes: int
+    width: int
+    height: int
+    format: str
+    captured_at: datetime | None
+    camera: str | None
+    lens: str | None
+    latitude: float | None
+    longitude: float | None
+    rating: int | None
+    title: str | None
+    description: str | None
+    colours: tuple[tuple[str, float], ...]
+    keywords: tuple[str, ...]
+    captions: tuple[Caption, ...]
+
+
+class Catalog:
+    """Questions to the catalogue; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the catalogue of `settings.home`, making both where they don't exist."""
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(error, settings.home) from error
+        self.database = Database(settings.catalog_url, settings.home)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+    def state(self) -> State:
+        """The generation, which every change raises, and the index that answers."""
+        with self.database.read() as connection:
+            row = connection.execute(
+                select(StateRow.generation, *IndexRow.__table__.columns)
+                .select_from(StateRow)
+                .outerjoin(IndexRow, IndexRow.id == StateRow.active_index)
+            ).one_or_none()
+        if row is None:
+            return State(0, None)
+        return State(row.generation, index_info(row) if row.id is not None else None)
+
+    def roots(self) -> list[Path]:
+        """The folders and files that were asked to be indexed."""
+        with self.database.read() as connection:
+            return [Path(path) for path in connection.scalars(select(RootRow.path).order_by(RootRow.path))]
+
+    def add_roots(self, roots: Sequence[Path]) -> None:
+        """Remember folders and files as asked for."""
+        with self.database.write() as connection:
+            known = set(connection.scalars(select(RootRow.path)))
+            for path in dict.fromkeys(str(root) for root in roots):
+                if path not in known:
+                    connection.execute(insert(RootRow).values(path=path))
+
+    def counts(self) -> dict[str, int]:
+        """Files by state, and `pictures`: the distinct contents that can be found."""
+        with self.database.read() as connection:
+            found = connection.execute(select(FileRow.state, func.count().label("count")).group_by(FileRow.state))
+            counts = {row.state: row.count for row in found}
+            live = select(func.count()).select_from(PictureRow).where(PictureRow.live)
+            return counts | {"pictures": connection.scalar(live) or 0}
+
+    def failures(self) -> list[tuple[str, str]]:
+        """(path, reason) of every file that couldn't be read, by path."""
+        query = select(FileRow.path, FileRow.reason).where(FileRow.state == FAILED).order_by(FileRow.path)
+        with self.database.read() as connection:
+            return [(path, reason or "") for path, reason in connection.execute(query)]
+
+    def paths(self, ids: Sequence[int]) -> dict[int, str]:
+        """The first path of each live picture among `ids`."""
+        query = (
+            select(FileRow.picture_id, func.min(FileRow.path))
+            .join(PictureRow, PictureRow.id == FileRow.picture_id)
+            .where(FileRow.picture_id.in_(ids), PictureRow.live)
+            .group_by(FileRow.picture_id)
+        )
+        with self.database.read() as connection:
+            return {int(id): path for id, path in connection.execute(query) if id is not None}
+
+    def find(self, *, path: Path | None = None, hash: str | None = None) -> int | None:
+        """The live picture that this path holds, or that has this content; None where there is none."""
+        query = select(PictureRow.id).where(PictureRow.live)
+        if path is not None:
+            query = query.join(FileRow, FileRow.picture_id == PictureRow.id).where(FileRow.path == str(path))
+        if hash is not None:
+            query = query.where(PictureRow.hash == hash)
+        with self.database.read() as connection:
+            return connection.scalar(query)
+
+    def picture(self, id: int) -> Record:
+        """Everything known of one live picture; NotFoundError where there is none."""
+        with self.database.read() as connection:
+            row = connection.execute(
+                select(PictureRow.__table__).where(PictureRow.id == id, PictureRow.live)
+            ).one_or_none()
+            if row is None:
+                raise NotFoundError(f"There is no picture #{id} in the collection.")
+            return _record(connection, row)
+
+    def newest(self, limit: int, before: int | None = None) -> list[int]:
+        """Ids of live pictures, newest first, below `before` where it is given (for paging)."""
+        query = select(PictureRow.id).where(PictureRow.live).order_by(PictureRow.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(PictureRow.id < before)
+        with self.database.read() as connection:
+            return list(connection.scalars(query))
+
+    def dead(self) -> list[int]:
+        """Ids of pictures that must not be found: no file holds them, or the user removed them."""
+        with self.database.read() as connection:
+            return list(connection.scalars(select(PictureRow.id).where(~PictureRow.live)))
+
+    def row(self, index: int, id: int) -> int | None:
+        """The row of a live picture in an index; None where it has none."""
+        query = select(EmbeddingRow.row).join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
+        query = query.where(EmbeddingRow.index_id == index, EmbeddingRow.picture_id == id, PictureRow.live)
+        with self.database.read() as connection:
+            return connection.scalar(query)
+
+    def has_embedding(self, index: int, hash: str) -> bool:
+        """Whether the content `hash` has a vector in the index."""
+        query = select(EmbeddingRow.row).join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
+        query = query.where(EmbeddingRow.index_id == index, PictureRow.hash == hash)
+        with self.database.read() as connection:
+            return connection.scalar(query) is not None
+
+    def remove(self, id: int) -> Record:
+        """Take a picture out of the collection, whatever files hold it; they are left as they are."""
+        record = self.picture(id)
+        with self.database.write() as connection:
+            connection.execute(update(PictureRow).where(PictureRow.id == id).values(removed=True))
+            refresh_live(connection, [id])
+            bump(connection)
+        return record
+
+    def forget(self, paths: Sequence[Path]) -> None:
+        """Drop files, and what was asked for by their names, as if they had never been there."""
+        names = [str(path) for path in paths]
+        with self.database.write() as connection:
+            forget_files(connection, connection.scalars(select(FileRow.id).where(FileRow.path.in_(names))).all())
+            connection.execute(delete(RootRow).where(RootRow.path.in_(names)))
+            bump(connection)
+
+
+def bump(connection: Connection, **values: Any) -> None:
+    """Raise the generation, and set other columns of the state, within a transaction."""
+    changed = connection.execute(update(StateRow).values(generation=StateRow.generation + 1, **values))
+    if not changed.rowcount:
+        connection.execute(insert(StateRow).values(id=1, generation=1, **values))
+
+
+def refresh_live(connection: Connection, ids: Sequence[int]) -> None:
+    """Say again of these pictures whether some file holds them."""
+    held = exists().where(FileRow.picture_id == PictureRow.id)
+    for start in range(0, len(ids), 500):
+        some = list(ids[start : start + 500])
+        connection.execute(
+            update(PictureRow).where(PictureRow.id.in_(some)).values(live=and_(held, ~PictureRow.removed))
+        )
+
+
+def unembedded(connection: Connection, index: int | None, after: int, limit: int) -> Sequence[Any]:
+    """The next (id, path), by id, of files to be read for an index: new, changed, or with no vector in it."""
+    query = select(FileRow.id, FileRow.path).where(FileRow.id > after, _waits_for(index))
+    return connection.execute(query.order_by(FileRow.id).limit(limit)).all()
+
+
+def count_unembedded(connection: Connection, index: int | None) -> int:
+    """How many files `unembedded` would give in all."""
+    return connection.scalar(select(func.count()).select_from(FileRow).where(_waits_for(index))) or 0
+
+
+def _waits_for(index: int | None) -> ColumnElement[bool]:
+    has = exists().where(EmbeddingRow.index_id == index, EmbeddingRow.picture_id == FileRow.picture_id)
+    return or_(FileRow.state == PENDING, and_(FileRow.state == INDEXED, ~has))
+
+
+def forget_files(connection: Connection, ids: Sequence[int]) -> None:
+    """Drop file rows; pictures that no file holds any more leave the results and keep their vectors."""
+    for start in range(0, len(ids), 500):
+        some = list(ids[start : start + 500])
+        held = select(FileRow.picture_id).where(FileRow.id.in_(some), FileRow.picture_id.is_not(None))
+        pictures = [id for id in connection.scalars(held) if id is not None]
+        connection.execute(delete(FileRow).where(FileRow.id.in_(some)))
+        refresh_live(connection, pictures)
+
+
+def index_info(row: Any) -> IndexInfo:
+    """An IndexInfo of a row that has the columns of the index table."""
+    return IndexInfo(row.id, row.encoder, row.fingerprint, row.dimension, row.kind, row.rows)
+
+
+def _record(connection: Connection, row: Any) -> Record:
+    paths = connection.scalars(select(FileRow.path).where(FileRow.picture_id == row.id).order_by(FileRow.path)).all()
+    keywords = connection.scalars(
+        select(KeywordRow.text).where(KeywordRow.picture_id == row.id).order_by(KeywordRow.text)
+    )
+    captions = connection.execute(
+        select(CaptionRow.text, CaptionRow.language).where(CaptionRow.picture_id == row.id).order_by(CaptionRow.id)
+    )
+    fields = {name: getattr(row, name) for name in Record.__slots__ if name in row._fields}
+    fields["colours"] = tuple((colour, share) for colour, share in row.colours)
+    return Record(
+        path=paths[0],
+        paths=tuple(paths),
+        keywords=tuple(keywords),
+        captions=tuple(Caption(text, language) for text, language in captions),
+        **fields,
+    )

@@ -1,0 +1,63 @@
+"""Settings: one frozen value, built at the edge (command line, server, test) and handed down."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, from PIXLOOM_* variables or arguments.
+
+    All that Pixloom writes lies below `home`; sizes are bytes or pixels as named.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PIXLOOM_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=lambda: user_data_path("pixloom"))
+    encoder: str = "auto"
+    database_url: str | None = Field(None, description="PostgreSQL URL; default a SQLite file in home")
+    workers: int = Field(default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, le=256)
+    batch_size: int = Field(16, ge=1, le=4096, description="pictures embedded and committed together")
+    max_bytes: int = Field(512 * 2**20, ge=1, description="largest file that is read")
+    max_pixels: int = Field(256 * 10**6, ge=1, description="largest picture that is decoded")
+    max_frames: int = Field(10_000, ge=1, description="longest animation whose first frame is taken")
+    thumbnail_size: int = Field(320, ge=16, le=4096, description="longer side of thumbnails, pixels")
+    hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy URL of the catalogue."""
+        return self.database_url or f"sqlite:///{self.home / 'catalog.db'}"
+
+    @property
+    def vectors(self) -> Path:
+        """Folder of the append-only vector files, one per index."""
+        return self.home / "vectors"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of WebP thumbnails, named by content hash."""
+        return self.home / "thumbnails"
+
+    @property
+    def models(self) -> Path:
+        """Folder of models that were exported, pulled or trained here."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be computed again."""
+        return self.home / "cache"
+
+    @property
+    def uploads(self) -> Path:
+        """Folder of pictures that came in over HTTP."""
+        return self.home / "uploads"

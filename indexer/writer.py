@@ -1,0 +1,195 @@
+"""Embeds what was read and commits it: vectors to the file first, then one transaction of the catalogue
+that counts them. A process that dies in between leaves rows that do not count."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, insert, select, update
+
+from indexer.catalog import Catalog, IndexInfo, bump, forget_files, refresh_live
+from indexer.config import Settings
+from indexer.reader import Outcome
+from indexer.tables import FAILED, INDEXED, CaptionRow, EmbeddingRow, FileRow, IndexRow, KeywordRow, PictureRow
+from indexer.types import Encoder, Floats, Metadata, Report
+from indexer.vectors.file import VectorFile, row_crcs
+
+_COMMIT_ITEMS = 64
+_COMMIT_SECONDS = 2.0
+
+
+class Writer:
+    """Takes outcomes one by one and writes them in batches."""
+
+    def __init__(
+        self, catalog: Catalog, settings: Settings, index: IndexInfo, encoder: Encoder, report: Report
+    ) -> None:
+        self.catalog, self.index, self.encoder, self.report = catalog, index, encoder, report
+        self.batch_size = settings.batch_size
+        self.vectors = VectorFile(settings.vectors, str(index.id), index.dimension)
+        self.read: list[Outcome] = []
+        self.done: list[tuple[Outcome, Floats | None]] = []
+        self.committed_at = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Take one outcome; embeds and commits when enough have come together."""
+        if outcome.reading is None:
+            self.done.append((outcome, None))
+        else:
+            self.read.append(outcome)
+        if len(self.read) >= self.batch_size:
+            self._embed()
+        if len(self.done) >= _COMMIT_ITEMS or time.monotonic() - self.committed_at > _COMMIT_SECONDS:
+            self._commit()
+
+    def flush(self) -> None:
+        """Embed and commit all that was taken."""
+        self._embed()
+        self._commit()
+
+    def _embed(self) -> None:
+        if not self.read:
+            return
+        inputs = [outcome.reading.prepared for outcome in self.read if outcome.reading]
+        for outcome, vector in zip(self.read, self.encoder.encode_pictures(inputs), strict=True):
+            if not np.isfinite(vector).all():
+                outcome.error = "the encoder made no usable vector of it"
+            if outcome.reading:
+                outcome.reading.prepared = None
+            self.done.append((outcome, vector))
+        self.read = []
+
+    def _commit(self) -> None:
+        if self.done:
+            counted = Report()
+            with self.catalog.database.write() as connection:
+                _Batch(connection, self.index, self.vectors, counted).write(self.done)
+            self.done = []
+            _count(self.report, counted)
+        self.committed_at = time.monotonic()
+
+
+class _Batch:
+    """One durable step. Everything is looked up again inside the transaction, so that writing the
+    same outcomes twice (a stop between commit and clean-up) changes nothing."""
+
+    def __init__(self, connection: Connection, index: IndexInfo, vectors: VectorFile, report: Report) -> None:
+        self.connection, self.index, self.vectors, self.report = connection, index, vectors, report
+
+    def write(self, done: Sequence[tuple[Outcome, Floats | None]]) -> None:
+        good = [(outcome, vector) for outcome, vector in done if not (outcome.error or outcome.gone)]
+        outcomes = [outcome for outcome, _ in good]
+        before = self._held([outcome.file_id for outcome, _ in done])
+        known = self._known(outcomes)
+        ids = {digest: row.id for digest, row in known.items()} | self._insert(outcomes, known)
+        self._append({ids[outcome.hash]: vector for outcome, vector in good if vector is not None})
+        for outcome in outcomes:
+            self._link(outcome, ids[outcome.hash])
+            row = known.get(outcome.hash)
+            self.report.moved += row is not None and not row.live and not row.removed
+        self._fail([outcome for outcome, _ in done if outcome.error])
+        forget_files(self.connection, [outcome.file_id for outcome, _ in done if outcome.gone])
+        refresh_live(self.connection, sorted({*ids.values(), *before}))
+        bump(self.connection)
+
+    def _held(self, file_ids: list[int]) -> list[int]:
+        query = select(FileRow.picture_id).where(FileRow.id.in_(file_ids))
+        return [id for id in self.connection.scalars(query) if id is not None]
+
+    def _known(self, outcomes: Iterable[Outcome]) -> dict[str, Any]:
+        query = select(PictureRow.hash, PictureRow.id, PictureRow.live, PictureRow.removed)
+        query = query.where(PictureRow.hash.in_({outcome.hash for outcome in outcomes}))
+        return {row.hash: row for row in self.connection.execute(query)}
+
+    def _insert(self, outcomes: Iterable[Outcome], known: dict[str, Any]) -> dict[str, int]:
+        """New pictures; their ids by content."""
+        ids: dict[str, int] = {}
+        for outcome in outcomes:
+            if outcome.hash in known or outcome.hash in ids:
+                continue
+            statement = insert(PictureRow).values(
+                hash=outcome.hash, **_look_values(outcome), **_metadata_values(outcome)
+            )
+            ids[outcome.hash] = self.connection.execute(statement.returning(PictureRow.id)).scalar_one()
+        return ids
+
+    def _append(self, vectors: dict[int, Floats]) -> None:
+        """Vectors by picture id: to the file, then to the catalogue."""
+        query = select(EmbeddingRow.picture_id).where(
+            EmbeddingRow.index_id == self.index.id, EmbeddingRow.picture_id.in_(list(vectors))
+        )
+        for id in self.connection.scalars(query).all():
+            del vectors[id]
+        if not vectors:
+            return
+        ids, stacked = list(vectors), np.stack(list(vectors.values())).astype(np.float32)
+        at = self.connection.scalar(select(IndexRow.rows).where(IndexRow.id == self.index.id)) or 0
+        self.vectors.append(stacked, np.array(ids, np.int64), at)
+        rows = [
+            {"index_id": self.index.id, "picture_id": id, "row": at + n, "crc": crc}
+            for n, (id, crc) in enumerate(zip(ids, row_crcs(stacked), strict=True))
+        ]
+        self.connection.execute(insert(EmbeddingRow), rows)
+        self.connection.execute(update(IndexRow).where(IndexRow.id == self.index.id).values(rows=at + len(ids)))
+        self.report.embedded += len(ids)
+
+    def _link(self, outcome: Outcome, picture_id: int) -> None:
+        stamp = {"size": outcome.size, "mtime_ns": outcome.mtime_ns}
+        self.connection.execute(
+            update(FileRow)
+            .where(FileRow.id == outcome.file_id)
+            .values(state=INDEXED, reason=None, picture_id=picture_id, **stamp)
+        )
+        if outcome.metadata:
+            self._describe(picture_id, outcome, outcome.metadata)
+        if outcome.captions:
+            rows = [{"picture_id": picture_id, "language": c.language, "text": c.text} for c in outcome.captions]
+            self.connection.execute(delete(CaptionRow).where(CaptionRow.picture_id == picture_id))
+            self.connection.execute(insert(CaptionRow), rows)
+
+    def _describe(self, picture_id: int, outcome: Outcome, metadata: Metadata) -> None:
+        this = PictureRow.id == picture_id
+        self.connection.execute(update(PictureRow).where(this).values(**_metadata_values(outcome)))
+        self.connection.execute(delete(KeywordRow).where(KeywordRow.picture_id == picture_id))
+        words = dict.fromkeys(word[:256] for word in metadata.keywords)
+        if words:
+            self.connection.execute(insert(KeywordRow), [{"picture_id": picture_id, "text": word} for word in words])
+
+    def _fail(self, failed: list[Outcome]) -> None:
+        for outcome in failed:
+            values: dict[str, Any] = {"state": FAILED, "reason": outcome.error, "picture_id": None}
+            if outcome.retry:
+                values["mtime_ns"] = -1  # looks changed to the next scan
+            self.connection.execute(update(FileRow).where(FileRow.id == outcome.file_id).values(**values))
+            self.report.failed.append((outcome.path, outcome.error or ""))
+
+
+def _metadata_values(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.metadata is not None, "a content without metadata is known"
+    names = ("width", "height", "format", "camera", "lens", "latitude", "longitude", "rating", "title", "description")
+    taken = outcome.metadata.captured_at
+    values = {name: getattr(outcome.metadata, name) for name in names}
+    return values | {"captured_at": taken.replace(tzinfo=None) if taken else None}
+
+
+def _look_values(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.reading is not None, "a content without a reading is known"
+    seen = outcome.reading.look
+    return {
+        "bytes": outcome.size,
+        "phash": seen.phash,
+        "colours": [list(colour) for colour in seen.colours],
+        "live": True,
+        "removed": False,
+        "added_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+
+
+def _count(report: Report, batch: Report) -> None:
+    report.embedded += batch.embedded
+    report.moved += batch.moved
+    report.added -= batch.moved
+    report.gone -= min(batch.moved, report.gone)  # a file that moved is not gone
+    report.failed += batch.failed

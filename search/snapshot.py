@@ -1,0 +1,106 @@
+"""The collection as one search sees it: an immutable set of vectors and ids, renewed when it changes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.catalog import IndexInfo
+from indexer.collection import Collection, check_stored, vector_file
+from indexer.types import Floats, Hits, Ids, VectorStore
+from indexer.vectors import open_store
+from search.cutoff import SAMPLE
+
+_MARGIN = 30
+"""Rows taken beyond k at first; more only where scores lie closer than the store can tell apart."""
+_TAIL_SHARE = 0.1
+"""Rows added since the store was built are searched beside it until they are this part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Rows 0..rows-1 of one index. Nothing in it ever changes, so searches need no lock."""
+
+    generation: int
+    index: IndexInfo
+    vectors: Floats
+    """The vector file [rows, dimension], mapped; it stays readable when a rebuild replaces it."""
+    base: VectorStore
+    tail: VectorStore
+    ids: Ids
+    """Picture id of each row [rows]."""
+    alive: Ids | None
+    """Rows that may be found, ascending; None where all may."""
+    sample: Floats
+    """Vectors [s, dimension] that stand for the collection at large."""
+
+    @property
+    def count(self) -> int:
+        """Pictures that may be found."""
+        return len(self.ids) if self.alive is None else len(self.alive)
+
+    def search(self, query: Floats, k: int) -> Hits:
+        """The k best living rows for a unit-norm query [dimension], exactly; fewer only where fewer exist.
+
+        The store's best rows are ranked again by the vectors themselves, until no row that was left
+        out can have a better exact score than the k-th.
+        """
+        error, wanted = 2 * self.base.error, k + _MARGIN
+        while True:
+            hits = self._candidates(query, wanted)
+            exact = self.vectors[hits.rows] @ query
+            best = np.argsort(-exact, kind="stable")[:k]
+            if len(hits.rows) < wanted or exact[best[-1]] >= hits.scores[-1] + error:
+                return Hits(hits.rows[best], exact[best])
+            wanted *= 4
+
+    def _candidates(self, query: Floats, k: int) -> Hits:
+        """The k best living rows by the stores' scores."""
+        border, queries = len(self.base), query[np.newaxis]
+        old = self.base.search(queries, k, None if self.alive is None else self.alive[self.alive < border])[0]
+        if not len(self.tail):
+            return old
+        recent = None if self.alive is None else self.alive[self.alive >= border] - border
+        new = self.tail.search(queries, k, recent)[0]
+        scores = np.concatenate([old.scores, new.scores])
+        rows = np.concatenate([old.rows, new.rows + border])
+        best = np.argsort(-scores, kind="stable")[:k]
+        return Hits(rows[best], scores[best])
+
+
+def take(collection: Collection, before: Snapshot | None) -> Snapshot | None:
+    """The snapshot of now, sharing with `before` what hasn't changed; None where nothing is indexed.
+
+    Raises DamageError where the vector file is shorter than the catalogue says.
+    """
+    state = collection.catalog.state()
+    if before is not None and before.generation == state.generation:
+        return before
+    if state.index is None:
+        return None
+    index = state.index
+    check_stored(collection.settings, index)
+    file = vector_file(collection.settings, index)
+    vectors, ids = file.vectors(index.rows), np.array(file.ids(index.rows))
+    base, tail = _stores(index, vectors, before)
+    dead = collection.catalog.dead()
+    alive = np.flatnonzero(~np.isin(ids, dead)) if dead else None
+    return Snapshot(state.generation, index, vectors, base, tail, ids, alive, _sample(vectors, alive))
+
+
+def _stores(index: IndexInfo, vectors: Floats, before: Snapshot | None) -> tuple[VectorStore, VectorStore]:
+    tail = open_store(index.kind, index.dimension)
+    if before is not None and before.index.id == index.id and len(before.base) <= index.rows:
+        fresh = index.rows - len(before.base)
+        if fresh <= max(1000, _TAIL_SHARE * len(before.base)):
+            tail.add(vectors[len(before.base) :])
+            return before.base, tail
+    base = open_store(index.kind, index.dimension)
+    base.add(vectors)
+    return base, tail
+
+
+def _sample(vectors: Floats, alive: Ids | None) -> Floats:
+    rows = np.arange(len(vectors)) if alive is None else alive
+    if len(rows) > SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
+    return np.array(vectors[rows])
