@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api.errors import install_handlers
+from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
 from api.routes import health, models, page, pictures, search, status
@@ -36,7 +36,14 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
             app.state.metrics = metrics
             yield
 
-    app = FastAPI(title="Pixloom", summary="Searches pictures by meaning.", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Pixloom",
+        summary="Searches pictures by meaning.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEMS,
+    )
     app.add_middleware(Guards, max_bytes=settings.max_bytes, hosts=hosts)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     install_handlers(app)

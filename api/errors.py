@@ -1,7 +1,9 @@
 """Errors of the HTTP interface: every one of them is a problem document, none shows a trace."""
 
+import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,7 +12,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.problems import document, problem
+from api.schemas import Problem
+from indexer.database import disk_error
 from indexer.errors import PixloomError
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    kind: {"description": text, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+    for kind, text in (("4XX", "The request can't be answered as it is."), ("5XX", "The server can't answer it now."))
+}
+"""What the interface's description says of errors."""
 
 
 class ProblemResponse(JSONResponse):
@@ -49,6 +59,8 @@ async def _validation(_: Request, error: Exception) -> ProblemResponse:
 
 async def _http(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError):  # a large form is laid down in the temporary folder while it is read
+        return ProblemResponse(problem(disk_error(error.__cause__, Path(tempfile.gettempdir()))))
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail
     if detail == phrase:

@@ -1,7 +1,7 @@
 """The shapes of what HTTP gives and takes."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,13 +37,25 @@ class Answer(_Answer):
     results: list[Found]
 
 
+class TermIn(BaseModel):
+    """A part of a query: a text, a picture of the collection by id or file, or a box of it in pixels."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str | None = Field(None, max_length=MAX_QUERY)
+    picture: int | None = None
+    file: str | None = Field(None, max_length=MAX_QUERY)
+    box: tuple[int, int, int, int] | None = None
+    weight: float = 1.0
+
+
 class Question(BaseModel):
-    """A query as a line, or as terms: {"text" | "picture" | "file": ..., "box": [x, y, w, h], "weight": 1}."""
+    """A query as a line, or as terms."""
 
     model_config = ConfigDict(extra="forbid")
 
     query: str | None = Field(None, max_length=MAX_QUERY)
-    terms: list[dict[str, Any]] | None = Field(None, max_length=100)
+    terms: list[TermIn] | None = Field(None, max_length=100)
     k: int = 20
     all: bool = False
 

@@ -18,7 +18,7 @@ from indexer.images import open_picture
 from indexer.limits import Limits
 
 _CHUNK = 2**20
-_WAIT = 30.0
+WAIT = 30.0
 """Seconds that another writer may take to end."""
 
 
@@ -35,7 +35,7 @@ def add_uploads(collection: Collection, files: Sequence[UploadFile]) -> list[Upl
             answers.append(answer)
             if path is not None:
                 stored[path] = answer
-        report = collection.index(list(stored), wait=_WAIT) if stored else None
+        report = collection.index(list(stored), wait=WAIT) if stored else None
     except BaseException:
         _drop(collection, list(stored))
         raise
@@ -59,6 +59,7 @@ def _store(collection: Collection, file: UploadFile) -> tuple[Upload, Path | Non
     name = PurePath(file.filename or "").name or "picture"
     settings = collection.settings
     with _written(settings.uploads, file) as (temporary, digest):
+        collection.catalog.restore(digest)
         known = collection.catalog.find(hash=digest)
         if known is not None:
             return Upload(name=name, id=known), None

@@ -126,11 +126,13 @@ def main() -> None:
         picture, text = picture_torch(), TextTorch().eval()
         ids = torch.tensor(transformers.AutoTokenizer.from_pretrained(get_model_path())([TEXT])["input_ids"])
 
-        def pixels(batch: Sequence[Any]) -> Any:
-            return (torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2) - 127.0) / 128.0
+        def pixels(batch: Sequence[Any], layout: torch.memory_format = torch.contiguous_format) -> Any:
+            normed = (torch.from_numpy(np.stack(batch)) - 127.0) / 128.0
+            return normed.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
         pictures: dict[str, Run] = {
             "torch eager": lambda batch: picture(pixels(batch)).numpy(),
+            "torch NHWC": lambda batch: picture(pixels(batch, torch.channels_last)).numpy(),
             "OpenVINO": encoder.features,
         }
         texts: dict[str, Run] = {
@@ -138,7 +140,7 @@ def main() -> None:
             "OpenVINO": encoder.text_tower.embed,
         }
         if not arguments.no_onnx and (run := onnx(picture, pixels(prepared[:2]), Path(scratch))):
-            pictures["ONNX Runtime"] = lambda batch: run(pixels(batch).contiguous().numpy())
+            pictures["ONNX Runtime"] = lambda batch: run(pixels(batch).numpy())
         if not arguments.no_onnx and (run_text := onnx(text, ids.repeat(2, 1), Path(scratch))):
             texts["ONNX Runtime"] = lambda batch: run_text(ids.repeat(len(batch), 1).numpy())
         report("picture", pictures, prepared)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from indexer.config import Settings
 from indexer.database import Database, disk_error
@@ -25,6 +25,24 @@ from indexer.tables import (
     StateRow,
 )
 from indexer.types import Caption
+
+# The questions of every search and every file, put together once: that costs more than asking them.
+_STATE = (
+    select(StateRow.generation, *IndexRow.__table__.columns)
+    .select_from(StateRow)
+    .outerjoin(IndexRow, IndexRow.id == StateRow.active_index)
+)
+_PATHS = (
+    select(FileRow.picture_id, func.min(FileRow.path))
+    .join(PictureRow, PictureRow.id == FileRow.picture_id)
+    .where(FileRow.picture_id.in_(bindparam("ids", expanding=True)), PictureRow.live)
+    .group_by(FileRow.picture_id)
+)
+_HAS_EMBEDDING = (
+    select(EmbeddingRow.row)
+    .join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
+    .where(EmbeddingRow.index_id == bindparam("index"), PictureRow.hash == bindparam("hash"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +108,7 @@ class Catalog:
     def state(self) -> State:
         """The generation, which every change raises, and the index that answers."""
         with self.database.read() as connection:
-            row = connection.execute(
-                select(StateRow.generation, *IndexRow.__table__.columns)
-                .select_from(StateRow)
-                .outerjoin(IndexRow, IndexRow.id == StateRow.active_index)
-            ).one_or_none()
+            row = connection.execute(_STATE).one_or_none()
         if row is None:
             return State(0, None)
         return State(row.generation, index_info(row) if row.id is not None else None)
@@ -128,14 +142,8 @@ class Catalog:
 
     def paths(self, ids: Sequence[int]) -> dict[int, str]:
         """The first path of each live picture among `ids`."""
-        query = (
-            select(FileRow.picture_id, func.min(FileRow.path))
-            .join(PictureRow, PictureRow.id == FileRow.picture_id)
-            .where(FileRow.picture_id.in_(ids), PictureRow.live)
-            .group_by(FileRow.picture_id)
-        )
         with self.database.read() as connection:
-            return {int(id): path for id, path in connection.execute(query) if id is not None}
+            return {int(id): path for id, path in connection.execute(_PATHS, {"ids": list(ids)}) if id is not None}
 
     def find(self, *, path: Path | None = None, hash: str | None = None) -> int | None:
         """The live picture that this path holds, or that has this content; None where there is none."""
@@ -179,10 +187,8 @@ class Catalog:
 
     def has_embedding(self, index: int, hash: str) -> bool:
         """Whether the content `hash` has a vector in the index."""
-        query = select(EmbeddingRow.row).join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
-        query = query.where(EmbeddingRow.index_id == index, PictureRow.hash == hash)
         with self.database.read() as connection:
-            return connection.scalar(query) is not None
+            return connection.scalar(_HAS_EMBEDDING, {"index": index, "hash": hash}) is not None
 
     def remove(self, id: int) -> Record:
         """Take a picture out of the collection, whatever files hold it; they are left as they are."""
@@ -192,6 +198,16 @@ class Catalog:
             refresh_live(connection, [id])
             bump(connection)
         return record
+
+    def restore(self, hash: str) -> None:
+        """Take back the `remove` of a content: it may be found again as soon as a file holds it."""
+        removed = select(PictureRow.id).where(PictureRow.hash == hash, PictureRow.removed)
+        with self.database.write() as connection:
+            id = connection.scalar(removed)
+            if id is not None:
+                connection.execute(update(PictureRow).where(PictureRow.id == id).values(removed=False))
+                refresh_live(connection, [id])
+                bump(connection)
 
     def forget(self, paths: Sequence[Path]) -> None:
         """Drop files, and what was asked for by their names, as if they had never been there."""
@@ -220,8 +236,8 @@ def refresh_live(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def unembedded(connection: Connection, index: int | None, after: int, limit: int) -> Sequence[Any]:
-    """The next (id, path), by id, of files to be read for an index: new, changed, or with no vector in it."""
-    query = select(FileRow.id, FileRow.path).where(FileRow.id > after, _waits_for(index))
+    """The next (id, path, sidecar_ns) of files to be read for an index: new, changed, or without a vector."""
+    query = select(FileRow.id, FileRow.path, FileRow.sidecar_ns).where(FileRow.id > after, _waits_for(index))
     return connection.execute(query.order_by(FileRow.id).limit(limit)).all()
 
 

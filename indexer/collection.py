@@ -19,7 +19,7 @@ from indexer.errors import BusyError, DamageError, NotFoundError
 from indexer.models import find
 from indexer.scan import expand, scan
 from indexer.tables import IGNORED, INDEXED, PENDING, IndexRow
-from indexer.types import Encoder, OnProgress, Report
+from indexer.types import Encoder, OnProgress, Progress, Report
 from indexer.vectors import DEFAULT_KIND
 from indexer.vectors.file import VectorFile
 
@@ -145,6 +145,8 @@ class Collection:
         unchanged = active is None or (name == active.encoder and not verify)
         if unchanged and not self._waiting(active):
             return
+        if on_progress:
+            on_progress(Progress("load encoder"))  # takes seconds, or minutes where weights are fetched
         encoder = self.encoder(name)
         index = self._index_for(encoder, active)
         check_stored(self.settings, index)

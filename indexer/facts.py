@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,6 +10,8 @@ MAX_LINE = 500
 MAX_TEXT = 10_000
 MAX_KEYWORDS = 200
 
+# Control characters but tab and new line, directions that turn the text around them, lone surrogates.
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
 _FIRST_YEAR = 1826  # the oldest photograph that is kept
 _DATE = re.compile(
     r"\s*(\d{4})[:\-./]?(\d\d)[:\-./]?(\d\d)"
@@ -21,9 +22,13 @@ _DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Fields of `indexer.types.Metadata` that a block of metadata may hold; None where it doesn't."""
+    """Fields of `indexer.types.Metadata` that a block of metadata may hold; None where it doesn't.
+
+    `made_at` is a date less sure than `captured_at`: of scanning, export, or without a time of day.
+    """
 
     captured_at: datetime | None = None
+    made_at: datetime | None = None
     camera: str | None = None
     lens: str | None = None
     latitude: float | None = None
@@ -49,8 +54,7 @@ def clean(value: object, limit: int = MAX_LINE) -> str | None:
     if not isinstance(value, str):
         return None
     value = value[: limit * 4].split("\0", 1)[0]
-    kept = (c if not unicodedata.category(c).startswith("C") or c in "\n\t" else " " for c in value)
-    return "".join(kept).strip()[:limit].strip() or None
+    return _UNWANTED.sub(" ", value).strip()[:limit].strip() or None
 
 
 def _decode(value: bytes) -> str:
@@ -124,6 +128,6 @@ def camera(make: str | None, model: str | None) -> str | None:
     """'NIKON CORPORATION', 'NIKON D70' -> 'NIKON D70'; 'Canon', 'EOS R5' -> 'Canon EOS R5'."""
     if not make or not model:
         return model or make
-    if model.split()[0].casefold() == make.split()[0].casefold():
+    if model.split()[0].casefold() in make.casefold().split():
         return model
     return f"{make} {model}"[:MAX_LINE]

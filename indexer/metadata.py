@@ -1,5 +1,6 @@
 """What a picture's file says of itself: EXIF, IPTC and XMP, read without trusting any of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ _XP_TITLE, _XP_COMMENT, _XP_KEYWORDS, _RATING = 0x9C9B, 0x9C9C, 0x9C9E, 0x4746
 _XMP_TAG = 700
 _OFFSET_TIME, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 # Descriptions that cameras write into every picture.
-_FACTORY_TEXTS = {"OLYMPUS DIGITAL CAMERA", "SONY DSC", "DCIM", "DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA"}
+_FACTORY_TEXT = re.compile(r"(\w+ ){0,2}DIGITAL CAMERA|SONY DSC|SAMSUNG( CSC)?|DCIM", re.IGNORECASE)
 
 
 def read_metadata(image: Image.Image, size: tuple[int, int]) -> Metadata:
@@ -38,6 +39,9 @@ def read_metadata(image: Image.Image, size: tuple[int, int]) -> Metadata:
 def merge(metadata: Metadata, found: Facts) -> Metadata:
     """`metadata` with what `found` knows put over it; the keywords of both are kept."""
     given = found.given()
+    made_at = given.pop("made_at", None)
+    if made_at and not metadata.captured_at:
+        given.setdefault("captured_at", made_at)
     if "keywords" in given:
         given["keywords"] = facts.keywords([*metadata.keywords, *found.keywords])
     return replace(metadata, **given)
@@ -65,8 +69,7 @@ def _exif(image: Image.Image) -> Facts:
     base = exif_of(image)
     exif = _directory(base, IFD.Exif)
     gps = _directory(base, IFD.GPSInfo)
-    dates = (
-        facts.date(exif.get(Base.DateTimeOriginal), exif.get(_OFFSET_ORIGINAL)),
+    made = (
         facts.date(exif.get(Base.DateTimeDigitized), exif.get(_OFFSET_DIGITIZED)),
         facts.date(base.get(Base.DateTime), exif.get(_OFFSET_TIME)),
     )
@@ -74,13 +77,14 @@ def _exif(image: Image.Image) -> Facts:
         _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef)),
         _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef)),
     )
-    description = facts.clean(base.get(Base.ImageDescription), facts.MAX_TEXT)
-    if description and description.upper() in _FACTORY_TEXTS:
+    description = _text(base.get(Base.ImageDescription), facts.MAX_TEXT)
+    if description and _FACTORY_TEXT.fullmatch(description):
         description = None
     return Facts(
-        captured_at=next((when for when in dates if when), None),
-        camera=facts.camera(facts.clean(base.get(Base.Make)), facts.clean(base.get(Base.Model))),
-        lens=facts.clean(exif.get(Base.LensModel)),
+        captured_at=facts.date(exif.get(Base.DateTimeOriginal), exif.get(_OFFSET_ORIGINAL)),
+        made_at=next((when for when in made if when), None),
+        camera=facts.camera(_text(base.get(Base.Make)), _text(base.get(Base.Model))),
+        lens=_text(exif.get(Base.LensModel)),
         latitude=latitude,
         longitude=longitude,
         rating=facts.rating(base.get(_RATING)),
@@ -95,6 +99,11 @@ def _directory(exif: Image.Exif, which: IFD) -> Mapping[int, Any]:
         return exif.get_ifd(which)
     except Exception:  # see read_metadata
         return {}
+
+
+def _text(value: Any, limit: int = facts.MAX_LINE) -> str | None:
+    """A text tag. EXIF means ASCII, cameras and programs write UTF-8, Pillow reads Latin-1."""
+    return facts.clean(value.encode("latin-1", "replace") if isinstance(value, str) else value, limit)
 
 
 def _degrees(parts: Any, reference: Any) -> float | None:
@@ -127,7 +136,7 @@ def _iptc(image: Image.Image) -> Facts:
 
     day, time = text(55) or "", text(60) or ""
     return Facts(
-        captured_at=facts.date(f"{day} {time}"),
+        made_at=facts.date(f"{day} {time}"),
         title=text(5) or text(105),
         description=text(120, facts.MAX_TEXT),
         keywords=facts.keywords(texts(25)),

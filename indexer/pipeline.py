@@ -22,6 +22,7 @@ _PAGE = 500
 class _Task:
     file_id: int
     path: Path
+    has_sidecar: bool
 
 
 def run(
@@ -66,7 +67,7 @@ def _tasks(catalog: Catalog, index: int) -> Iterator[_Task]:
         if not rows:
             return
         for row in rows:
-            yield _Task(row.id, Path(row.path))
+            yield _Task(row.id, Path(row.path), row.sidecar_ns > 0)
         after = rows[-1].id
 
 
@@ -77,7 +78,7 @@ def _read_ahead(
     window: deque[Future[Outcome]] = deque()
     ahead = 2 * settings.batch_size + settings.workers
     for task in tasks:
-        window.append(executor.submit(reader.read, task.file_id, task.path))
+        window.append(executor.submit(reader.read, task.file_id, task.path, task.has_sidecar))
         if len(window) >= ahead:
             yield window.popleft().result()
     while window:

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from PIL import Image
@@ -16,7 +16,7 @@ from indexer.errors import PictureError
 from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.look import look
-from indexer.sources.sidecar import has_metadata_sidecar, read_captions, with_sidecars
+from indexer.sources.sidecar import read_captions, with_sidecars
 from indexer.types import Caption, Look, Metadata
 
 
@@ -57,16 +57,16 @@ class Reader:
         self.limits = Limits.of(settings)
         self.min_side = max(picture_size, settings.thumbnail_size)
 
-    def read(self, file_id: int, path: Path) -> Outcome:
+    def read(self, file_id: int, path: Path, has_sidecar: bool) -> Outcome:
         """Read a file; whatever is wrong with it is said in the outcome, nothing is raised."""
         outcome = Outcome(file_id, path)
         try:
             data = self._bytes(outcome)
             outcome.hash = hashlib.blake2b(data, digest_size=32).hexdigest()
-            outcome.captions = read_captions(path)
+            outcome.captions = read_captions(path) if has_sidecar else ()
             new = not self.catalog.has_embedding(self.index, outcome.hash)
-            if new or has_metadata_sidecar(path):
-                self._decode(outcome, data, new)
+            if new or has_sidecar:
+                self._decode(outcome, data, new, has_sidecar)
         except FileNotFoundError:
             outcome.gone = True
         except PictureError as error:
@@ -84,9 +84,9 @@ class Reader:
                 raise PictureError(f"{status.st_size} bytes are over the limit of {limit}; raise PIXLOOM_MAX_BYTES")
             return file.read(limit + 1)
 
-    def _decode(self, outcome: Outcome, data: bytes, new: bool) -> None:
+    def _decode(self, outcome: Outcome, data: bytes, new: bool, has_sidecar: bool) -> None:
         picture = open_picture(data, limits=self.limits, min_side=self.min_side)
-        outcome.metadata = with_sidecars(picture.metadata, outcome.path)
+        outcome.metadata = with_sidecars(picture.metadata, outcome.path) if has_sidecar else picture.metadata
         if new:
             seen = look(picture.image, self.settings.thumbnail_size)
             write_atomically(thumbnail_path(self.settings, outcome.hash), seen.thumbnail)
@@ -100,12 +100,14 @@ def thumbnail_path(settings: Settings, digest: str) -> Path:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that others see it whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)  # noqa: PTH105
+        try:
+            temporary.write_bytes(data)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
+        temporary.unlink(missing_ok=True)
         raise

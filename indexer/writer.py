@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from indexer.catalog import Catalog, IndexInfo, bump, forget_files, refresh_live
 from indexer.config import Settings
 from indexer.reader import Outcome
-from indexer.tables import FAILED, INDEXED, CaptionRow, EmbeddingRow, FileRow, IndexRow, KeywordRow, PictureRow
-from indexer.types import Encoder, Floats, Metadata, Report
+from indexer.tables import FAILED, INDEXED, Base, CaptionRow, EmbeddingRow, FileRow, IndexRow, KeywordRow, PictureRow
+from indexer.types import Encoder, Floats, Report
 from indexer.vectors.file import VectorFile, row_crcs
 
+# Tables rather than mapped classes: statements over classes cost several times as much to prepare.
+_PICTURE, _FILE, _EMBEDDING, _KEYWORD, _CAPTION = (
+    Base.metadata.tables[row.__tablename__] for row in (PictureRow, FileRow, EmbeddingRow, KeywordRow, CaptionRow)
+)
 _COMMIT_ITEMS = 64
 _COMMIT_SECONDS = 2.0
 
@@ -85,14 +89,13 @@ class _Batch:
         known = self._known(outcomes)
         ids = {digest: row.id for digest, row in known.items()} | self._insert(outcomes, known)
         self._append({ids[outcome.hash]: vector for outcome, vector in good if vector is not None})
-        for outcome in outcomes:
-            self._link(outcome, ids[outcome.hash])
-            row = known.get(outcome.hash)
-            self.report.moved += row is not None and not row.live and not row.removed
+        self._describe({ids[outcome.hash]: outcome for outcome in outcomes}, set(known))
+        self._link(outcomes, ids)
         self._fail([outcome for outcome, _ in done if outcome.error])
         forget_files(self.connection, [outcome.file_id for outcome, _ in done if outcome.gone])
         refresh_live(self.connection, sorted({*ids.values(), *before}))
         bump(self.connection)
+        self.report.moved += sum(not row.live and not row.removed for row in known.values())
 
     def _held(self, file_ids: list[int]) -> list[int]:
         query = select(FileRow.picture_id).where(FileRow.id.in_(file_ids))
@@ -105,15 +108,12 @@ class _Batch:
 
     def _insert(self, outcomes: Iterable[Outcome], known: dict[str, Any]) -> dict[str, int]:
         """New pictures; their ids by content."""
-        ids: dict[str, int] = {}
-        for outcome in outcomes:
-            if outcome.hash in known or outcome.hash in ids:
-                continue
-            statement = insert(PictureRow).values(
-                hash=outcome.hash, **_look_values(outcome), **_metadata_values(outcome)
-            )
-            ids[outcome.hash] = self.connection.execute(statement.returning(PictureRow.id)).scalar_one()
-        return ids
+        new = {outcome.hash: outcome for outcome in outcomes if outcome.hash not in known}
+        if not new:
+            return {}
+        values = [{"hash": digest, **_look_values(o), **_metadata_values(o)} for digest, o in new.items()]
+        statement = insert(_PICTURE).returning(_PICTURE.c.id, sort_by_parameter_order=True)
+        return dict(zip(new, self.connection.scalars(statement, values), strict=True))
 
     def _append(self, vectors: dict[int, Floats]) -> None:
         """Vectors by picture id: to the file, then to the catalogue."""
@@ -131,39 +131,56 @@ class _Batch:
             {"index_id": self.index.id, "picture_id": id, "row": at + n, "crc": crc}
             for n, (id, crc) in enumerate(zip(ids, row_crcs(stacked), strict=True))
         ]
-        self.connection.execute(insert(EmbeddingRow), rows)
+        self.connection.execute(insert(_EMBEDDING), rows)
         self.connection.execute(update(IndexRow).where(IndexRow.id == self.index.id).values(rows=at + len(ids)))
         self.report.embedded += len(ids)
 
-    def _link(self, outcome: Outcome, picture_id: int) -> None:
-        stamp = {"size": outcome.size, "mtime_ns": outcome.mtime_ns}
-        self.connection.execute(
-            update(FileRow)
-            .where(FileRow.id == outcome.file_id)
-            .values(state=INDEXED, reason=None, picture_id=picture_id, **stamp)
+    def _describe(self, outcomes: dict[int, Outcome], known: set[str]) -> None:
+        """Metadata, keywords and captions by picture id, in place of what was there."""
+        again = {id: outcome for id, outcome in outcomes.items() if outcome.metadata and outcome.hash in known}
+        for id, outcome in again.items():
+            self.connection.execute(update(_PICTURE).where(_PICTURE.c.id == id).values(**_metadata_values(outcome)))
+            self.connection.execute(delete(_KEYWORD).where(_KEYWORD.c.picture_id == id))
+        self._insert_all(
+            _KEYWORD,
+            [
+                {"picture_id": id, "text": word}
+                for id, outcome in outcomes.items()
+                if outcome.metadata
+                for word in dict.fromkeys(word[:256] for word in outcome.metadata.keywords)
+            ],
         )
-        if outcome.metadata:
-            self._describe(picture_id, outcome, outcome.metadata)
-        if outcome.captions:
-            rows = [{"picture_id": picture_id, "language": c.language, "text": c.text} for c in outcome.captions]
-            self.connection.execute(delete(CaptionRow).where(CaptionRow.picture_id == picture_id))
-            self.connection.execute(insert(CaptionRow), rows)
+        captioned = {id: outcome.captions for id, outcome in outcomes.items() if outcome.captions}
+        if captioned:
+            self.connection.execute(delete(_CAPTION).where(_CAPTION.c.picture_id.in_(list(captioned))))
+        self._insert_all(
+            _CAPTION,
+            [
+                {"picture_id": id, "language": caption.language, "text": caption.text}
+                for id, captions in captioned.items()
+                for caption in captions
+            ],
+        )
 
-    def _describe(self, picture_id: int, outcome: Outcome, metadata: Metadata) -> None:
-        this = PictureRow.id == picture_id
-        self.connection.execute(update(PictureRow).where(this).values(**_metadata_values(outcome)))
-        self.connection.execute(delete(KeywordRow).where(KeywordRow.picture_id == picture_id))
-        words = dict.fromkeys(word[:256] for word in metadata.keywords)
-        if words:
-            self.connection.execute(insert(KeywordRow), [{"picture_id": picture_id, "text": word} for word in words])
+    def _link(self, outcomes: list[Outcome], ids: dict[str, int]) -> None:
+        values = [
+            {"this": o.file_id, "picture_id": ids[o.hash], "size": o.size, "mtime_ns": o.mtime_ns} for o in outcomes
+        ]
+        if values:
+            statement = update(_FILE).where(_FILE.c.id == bindparam("this")).values(state=INDEXED, reason=None)
+            self.connection.execute(statement, values)
 
     def _fail(self, failed: list[Outcome]) -> None:
         for outcome in failed:
             values: dict[str, Any] = {"state": FAILED, "reason": outcome.error, "picture_id": None}
             if outcome.retry:
                 values["mtime_ns"] = -1  # looks changed to the next scan
-            self.connection.execute(update(FileRow).where(FileRow.id == outcome.file_id).values(**values))
+            self.connection.execute(update(_FILE).where(_FILE.c.id == outcome.file_id).values(**values))
             self.report.failed.append((outcome.path, outcome.error or ""))
+
+    def _insert_all(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(insert(table), rows)
 
 
 def _metadata_values(outcome: Outcome) -> dict[str, Any]:

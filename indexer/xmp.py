@@ -20,7 +20,7 @@ _NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "xml": "http://www.w3.org/XML/1998/namespace",
 }
-_DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate")
+_OTHER_DATES = ("photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate")
 
 
 def read_xmp(data: bytes) -> Facts:
@@ -35,10 +35,11 @@ def read_xmp(data: bytes) -> Facts:
     def text(name: str, limit: int = facts.MAX_LINE) -> str | None:
         return next((kept for value in values.get(name, ()) if (kept := facts.clean(value, limit))), None)
 
-    dates = (facts.date(text(name)) for name in _DATES)
+    made = (facts.date(text(name)) for name in _OTHER_DATES)
     latitude, longitude = facts.place(_degrees(text("exif:GPSLatitude")), _degrees(text("exif:GPSLongitude")))
     return Facts(
-        captured_at=next((when for when in dates if when), None),
+        captured_at=facts.date(text("exif:DateTimeOriginal")),
+        made_at=next((when for when in made if when), None),
         camera=facts.camera(text("tiff:Make"), text("tiff:Model")),
         lens=text("exifEX:LensModel") or text("aux:Lens"),
         latitude=latitude,

@@ -7,7 +7,7 @@ import numpy as np
 
 from indexer.types import Floats
 
-SAMPLE = 4096
+SAMPLE = 2048
 """Vectors that stand for the collection; the whole of it where it is no larger."""
 STRONG, WEAK = 3.0, 0.0
 """Standard deviations above the collection's mean score from which a picture counts as a strong or
@@ -18,7 +18,7 @@ SMALLEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """The scores of a sample of the collection for one query, ascending; `total` is its true size."""
+    """The scores of a sample of the collection for one query, ascending and at least one; `total` is its size."""
 
     scores: Floats
     total: int
@@ -34,16 +34,16 @@ class Background:
 
     def verdicts(self, scores: Floats) -> list[str]:
         """'strong', 'weak' or 'no match' for each of [n]."""
-        mean, deviation = float(self.scores.mean()), float(self.scores.std()) + 1e-9
-        z = (scores - mean) / deviation
-        return ["strong" if value >= STRONG else "weak" if self._matches(value) else "no match" for value in z]
+        z = self._deviations(scores)
+        return ["strong" if value >= STRONG else "weak" if value >= self._weak() else "no match" for value in z]
 
     def matches(self) -> int:
         """How many pictures of the collection count as a match (an estimate where it was sampled)."""
-        if len(self.scores) == 0:
-            return 0
-        kept = sum(verdict != "no match" for verdict in self.verdicts(self.scores))
-        return round(kept / len(self.scores) * self.total)
+        return round(float((self._deviations(self.scores) >= self._weak()).mean()) * self.total)
 
-    def _matches(self, z: float) -> bool:
-        return z >= WEAK or self.total < SMALLEST
+    def _deviations(self, scores: Floats) -> Floats:
+        """How many standard deviations each score lies above the mean."""
+        return np.asarray((scores - self.scores.mean()) / (self.scores.std() + 1e-9))
+
+    def _weak(self) -> float:
+        return WEAK if self.total >= SMALLEST else -np.inf

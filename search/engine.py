@@ -43,7 +43,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """An answer, best first. `total` counts all matches (an estimate above 4,096 pictures)."""
+    """An answer, best first. `total` counts all matches (an estimate above 2,048 pictures)."""
 
     query: str
     encoder: str | None

@@ -46,7 +46,7 @@ def test_right_captions_are_found(tmp_path: Path) -> None:
 
 def test_wrong_captions_count(tmp_path: Path) -> None:
     """red has a good and a bad caption; green and blue have each other's."""
-    rows = [row("red", "red", "navy"), row("green", "blue"), row("blue", "green"), row("yellow")]
+    rows = [row("red", "red", "blue"), row("green", "blue"), row("blue", "green"), row("yellow")]
     result = evaluate_captions(write_captions(tmp_path, rows), ToyEncoder())
     assert result["text_to_picture"]["recall@1"] == pytest.approx(2 / 5)
     assert result["text_to_picture"]["recall@5"] == 1

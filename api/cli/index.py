@@ -48,11 +48,11 @@ def index(
         notice = collection.notice(active.encoder) if active else None
         if json:
             print_json(as_dict(report) | {"encoder": active.encoder if active else None, "notice": notice})
-        else:
+        elif not report.interrupted:
             _summary(report)
         note(notice)
     if report.interrupted:
-        note("Stopped: what was read so far is kept; `pixloom index` goes on from there.")
+        note(f"Stopped: the {report.embedded} pictures read in this run are kept; `pixloom index` goes on from there.")
         return STOPPED
     return 1 if report.failed else 0
 

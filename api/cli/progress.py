@@ -65,5 +65,6 @@ class _Lines:
             return
         self.stage, self.said = progress.stage, now
         total = f" of {progress.total}" if progress.total is not None else ""
-        told = speed(progress)
-        note(f"{progress.stage}: {progress.done}{total}" + (f", {told}" if told else ""))
+        count = f"{progress.done}{total}" if progress.done or total else ""
+        told = ", ".join(part for part in (count, speed(progress)) if part)
+        note(f"{progress.stage}: {told}" if told else progress.stage)

@@ -26,7 +26,7 @@ def serve(
     json: Json = False,
     home: Home = None,
 ) -> int:
-    """Answer over HTTP until Ctrl-C: the page at /, the interface at /docs."""
+    """Answer over HTTP until Ctrl-C: the page at /, the interface's description at /openapi.json."""
     with opened(context, home) as collection:  # what is wrong with the home folder is said before anything starts
         settings = collection.settings
     listener = _listen(host, port)

@@ -61,7 +61,7 @@ def picture(collection: Opened, id: PictureNumber) -> Record:
     return collection.catalog.picture(id)
 
 
-@router.delete("/{id}", status_code=204)
+@router.delete("/{id}", status_code=204, response_class=Response)
 def remove(collection: Opened, id: PictureNumber) -> None:
     """Take a picture out of the collection; a file of the user's own is left as it is."""
     remove_picture(collection, id)
@@ -85,7 +85,7 @@ def file(collection: Opened, id: PictureNumber) -> FileResponse:
     )
 
 
-@router.get("/{id}/thumbnail", response_class=Response)
+@router.get("/{id}/thumbnail", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
 def thumbnail(request: Request, collection: Opened, id: PictureNumber) -> Response:
     """The picture in small, as WebP."""
     record = collection.catalog.picture(id)

@@ -9,7 +9,7 @@ from api.deps import MAX_QUERY, Asked, K, Line, ShowAll
 from api.schemas import Answer, Question
 from indexer.errors import UsageError
 from search.engine import Results
-from search.query import PictureBytes, Query, Term, from_json, parse_terms
+from search.query import PictureBytes, Query, Term, from_json, parse, parse_terms
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
@@ -25,7 +25,8 @@ def search_json(engine: Asked, question: Question) -> Results:
     """The same for a JSON body, whose query is a line or a tree of terms."""
     if (question.query is None) == (question.terms is None):
         raise UsageError("A JSON search has either a query (a line) or terms.")
-    query = from_json({"terms": question.terms}) if question.query is None else question.query
+    terms = [term.model_dump(exclude_none=True) for term in question.terms or ()]
+    query = from_json({"terms": terms}) if question.query is None else parse(question.query)
     return engine.search(query, k=question.k, show_all=question.all, local_files=False)
 
 

@@ -60,11 +60,6 @@ def with_sidecars(metadata: Metadata, path: Path) -> Metadata:
     return metadata
 
 
-def has_metadata_sidecar(path: Path) -> bool:
-    """Whether a .xmp file lies beside the picture at `path`."""
-    return any(path.with_name(name).exists() for name in sidecars_of(path.name)[1:])
-
-
 def _decode(data: bytes) -> str:
     """Text of any usual encoding; '' for data that is no text at all."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -74,6 +69,6 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start >= len(data) - 3:  # cut by the limit, within a character
+        if len(data) == _MAX_BYTES and error.start >= len(data) - 3:  # cut by the limit, within a character
             return data[: error.start].decode("utf-8-sig")
         return data.decode("cp1252", "replace")

@@ -1,0 +1,74 @@
+"""Photographs that Debian packages: fetched and unpacked by its own tools, without root."""
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from api.demo.once import once
+
+PACKAGES = {
+    "tuxpaint-stamps-default": "785 cut-outs with captions in 66 languages, 161 MB",
+    "lomiri-wallpapers-20.04": "4 photographs, 11 MB",
+}
+"""Package -> what is in it."""
+_KEPT = (".png", ".jpg", ".txt")
+"""Of a package: pictures and their captions (and the copyright); sounds and drawings are left."""
+_SECONDS = 150
+"""For one package; a slow line must not hold up a first look."""
+
+
+def gather(folder: Path, say: Callable[[str], None]) -> None:
+    """Unpack each package into `folder`, unless it is there; `say` gets a sentence for one that can't be had."""
+    missing = [name for name in PACKAGES if not (folder / name).exists()]
+    if missing and not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        say("Left out: Debian's packages of photographs, which need apt-get and dpkg-deb.")
+        return
+    for name in missing:
+        say(f"Fetching Debian's {name} ({PACKAGES[name]}) ...")
+        try:
+            once(folder / name, partial(_fetch, name))
+        except subprocess.SubprocessError as error:
+            say(f"Left out: {name}, which can't be fetched: {_reason(error)}.")
+
+
+def _fetch(package: str, folder: Path) -> None:
+    with TemporaryDirectory(dir=folder) as temporary:
+        # Root would make apt change to a user who can't write here, and warn.
+        options = ("-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=15")
+        command = ("apt-get", "download", "-qq", *options, package)
+        subprocess.run(command, cwd=temporary, check=True, capture_output=True, text=True, timeout=_SECONDS)
+        for archive in Path(temporary).glob("*.deb"):
+            _unpack(archive, folder)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Take pictures and captions out of a package, without the folders usr/share around them."""
+    command = ("dpkg-deb", "--fsys-tarfile", str(archive))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with tarfile.open(fileobj=process.stdout, mode="r|") as members:
+            for member in members:
+                name = PurePosixPath(member.name.removeprefix("./usr/share/"))
+                file = members.extractfile(member) if _is_wanted(name) else None
+                if file is not None:
+                    target = folder / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(file.read())
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def _is_wanted(name: PurePosixPath) -> bool:
+    inside = not name.is_absolute() and ".." not in name.parts
+    return inside and (name.suffix in _KEPT or name.name == "copyright")
+
+
+def _reason(error: subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {error.timeout:.0f} s"
+    lines = str(getattr(error, "stderr", None) or "").strip().splitlines()
+    told = lines[-1].removeprefix("E: ").rstrip(".") if lines else "it could not be unpacked"
+    return f"{told} (`apt-get update` may help)"
