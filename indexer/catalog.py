@@ -44,6 +44,9 @@ _HAS_EMBEDDING = (
     .where(EmbeddingRow.index_id == bindparam("index"), PictureRow.hash == bindparam("hash"))
 )
 
+_LARGEST_ID = 2**31 - 1
+"""Databases refuse larger numbers with an error of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
@@ -158,9 +161,8 @@ class Catalog:
     def picture(self, id: int) -> Record:
         """Everything known of one live picture; NotFoundError where there is none."""
         with self.database.read() as connection:
-            row = connection.execute(
-                select(PictureRow.__table__).where(PictureRow.id == id, PictureRow.live)
-            ).one_or_none()
+            query = select(PictureRow.__table__).where(PictureRow.id == id, PictureRow.live)
+            row = connection.execute(query).one_or_none() if id <= _LARGEST_ID else None
             if row is None:
                 raise NotFoundError(f"There is no picture #{id} in the collection.")
             return _record(connection, row)
@@ -183,7 +185,7 @@ class Catalog:
         query = select(EmbeddingRow.row).join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
         query = query.where(EmbeddingRow.index_id == index, EmbeddingRow.picture_id == id, PictureRow.live)
         with self.database.read() as connection:
-            return connection.scalar(query)
+            return connection.scalar(query) if id <= _LARGEST_ID else None
 
     def has_embedding(self, index: int, hash: str) -> bool:
         """Whether the content `hash` has a vector in the index."""

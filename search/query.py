@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import NotFoundError, UsageError
+from indexer.errors import UsageError
 from indexer.images import is_picture_name
 
 Box = tuple[int, int, int, int]
@@ -43,10 +43,6 @@ class PictureId:
 
     id: int
     box: Box | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.id < 2**31:  # what the catalogue's ids are; databases refuse others less clearly
-            raise NotFoundError(f"There is no picture #{self.id} in the collection.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def test_ctrl_c_keeps_what_was_read(
     folder = photos("red", "blue", "green")
     args = ["index", str(folder), "--home", str(settings.home)]
     assert main(args, load=lambda *_: Interrupted()) == 130
-    assert "are kept" in capsys.readouterr().err
+    assert "is kept" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert run("index")[0] == 0
     assert found(run, "status")["files"] == 3

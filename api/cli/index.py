@@ -52,7 +52,7 @@ def index(
             _summary(report)
         note(notice)
     if report.interrupted:
-        note(f"Stopped: the {report.embedded} pictures read in this run are kept; `pixloom index` goes on from there.")
+        note(f"Stopped after {report.embedded} pictures: what was done is kept; `pixloom index` goes on from there.")
         return STOPPED
     return 1 if report.failed else 0
 

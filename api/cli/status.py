@@ -21,7 +21,8 @@ def status(context: typer.Context, json: Json = False, home: Home = None) -> int
         say(f"home      {collection.settings.home}")
         say(f"encoder   {found['encoder'] or 'none yet: begin with `pixloom index ~/Pictures`'}")
         say(f"pictures  {found['pictures']} in {found['files']} files")
-        say(f"index     {index['vectors']} vectors of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB")
+        size = f" of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB" if index["vectors"] else ""
+        say(f"index     {index['vectors']} vectors{size}")
         say(f"pending   {found['pending']}")
         say(f"ignored   {found['ignored']} files that aren't pictures")
         say(f"failed    {len(failed)}")

@@ -31,7 +31,7 @@ def gather(folder: Path, say: Callable[[str], None]) -> None:
         say(f"Fetching Debian's {name} ({PACKAGES[name]}) ...")
         try:
             once(folder / name, partial(_fetch, name))
-        except subprocess.SubprocessError as error:
+        except (subprocess.SubprocessError, tarfile.TarError) as error:
             say(f"Left out: {name}, which can't be fetched: {_reason(error)}.")
 
 
@@ -66,7 +66,7 @@ def _is_wanted(name: PurePosixPath) -> bool:
     return inside and (name.suffix in _KEPT or name.name == "copyright")
 
 
-def _reason(error: subprocess.SubprocessError) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"it took more than {error.timeout:.0f} s"
     lines = str(getattr(error, "stderr", None) or "").strip().splitlines()
