@@ -35,6 +35,7 @@ def add_uploads(collection: Collection, files: Sequence[UploadFile]) -> list[Upl
             answers.append(answer)
             if path is not None:
                 stored[path] = answer
+        collection.catalog.add_roots([collection.settings.uploads])
         report = collection.index(list(stored), wait=WAIT) if stored else None
     except BaseException:
         _drop(collection, list(stored))

@@ -7,8 +7,9 @@ import numpy as np
 from sqlalchemy import insert, update
 
 from indexer.catalog import bump
-from indexer.collection import Collection, new_index, vector_file
+from indexer.collection import Collection
 from indexer.config import Settings
+from indexer.indexes import new_index, vector_file
 from indexer.tables import INDEXED, EmbeddingRow, FileRow, IndexRow, PictureRow
 from indexer.types import Floats
 from indexer.vectors.file import row_crcs

@@ -122,18 +122,19 @@ class Catalog:
             return [Path(path) for path in connection.scalars(select(RootRow.path).order_by(RootRow.path))]
 
     def add_roots(self, roots: Sequence[Path]) -> None:
-        """Remember folders and files as asked for."""
+        """Remember folders and files as asked for, unless they lie below others that were."""
         with self.database.write() as connection:
-            known = set(connection.scalars(select(RootRow.path)))
-            for path in dict.fromkeys(str(root) for root in roots):
-                if path not in known:
-                    connection.execute(insert(RootRow).values(path=path))
+            known = {Path(path) for path in connection.scalars(select(RootRow.path))}
+            for root in roots:
+                if known.isdisjoint([root, *root.parents]):
+                    known.add(root)
+                    connection.execute(insert(RootRow).values(path=str(root)))
 
     def counts(self) -> dict[str, int]:
         """Files by state, and `pictures`: the distinct contents that can be found."""
         with self.database.read() as connection:
-            found = connection.execute(select(FileRow.state, func.count().label("count")).group_by(FileRow.state))
-            counts = {row.state: row.count for row in found}
+            found = connection.execute(select(FileRow.state, func.count().label("files")).group_by(FileRow.state))
+            counts = {row.state: row.files for row in found}
             live = select(func.count()).select_from(PictureRow).where(PictureRow.live)
             return counts | {"pictures": connection.scalar(live) or 0}
 
@@ -210,6 +211,15 @@ class Catalog:
                 connection.execute(update(PictureRow).where(PictureRow.id == id).values(removed=False))
                 refresh_live(connection, [id])
                 bump(connection)
+
+    def restore_files(self, paths: Sequence[Path]) -> None:
+        """The same for what these files hold."""
+        names = [str(path) for path in paths]
+        held = select(PictureRow.hash).join(FileRow, FileRow.picture_id == PictureRow.id)
+        with self.database.read() as connection:
+            hashes = connection.scalars(held.where(FileRow.path.in_(names), PictureRow.removed)).all()
+        for digest in hashes:
+            self.restore(digest)
 
     def forget(self, paths: Sequence[Path]) -> None:
         """Drop files, and what was asked for by their names, as if they had never been there."""

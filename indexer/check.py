@@ -7,7 +7,8 @@ import numpy as np
 from sqlalchemy import exists, func, select
 
 from indexer.catalog import IndexInfo
-from indexer.collection import Collection, vector_file
+from indexer.collection import Collection
+from indexer.indexes import vector_file
 from indexer.reader import thumbnail_path
 from indexer.tables import EmbeddingRow, FileRow, PictureRow
 from indexer.types import OnProgress, Progress

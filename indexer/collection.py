@@ -3,25 +3,24 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import insert, select
 
 from indexer import __version__, pipeline
-from indexer.catalog import Catalog, IndexInfo, bump, count_unembedded, index_info
+from indexer.catalog import Catalog, IndexInfo, count_unembedded
 from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
-from indexer.errors import BusyError, DamageError, NotFoundError
+from indexer.encoders.serial import SerialEncoder
+from indexer.errors import BusyError, NotFoundError
+from indexer.indexes import activate, check_stored, index_for, vector_file
 from indexer.models import find
 from indexer.scan import expand, scan
-from indexer.tables import IGNORED, INDEXED, PENDING, IndexRow
+from indexer.tables import IGNORED, INDEXED, PENDING
 from indexer.types import Encoder, OnProgress, Progress, Report
-from indexer.vectors import DEFAULT_KIND
-from indexer.vectors.file import VectorFile
 
 Load = Callable[[str, Settings], Encoder]
 
@@ -35,6 +34,8 @@ class Collection:
         self.catalog = Catalog(settings)
         self._load = load
         self._encoder: Encoder | None = None
+        self._asked = ""
+        self._loading = Lock()
 
     def __enter__(self) -> "Collection":
         return self
@@ -48,9 +49,10 @@ class Collection:
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of that name, loaded once; `auto` is the one that suits this machine."""
-        if self._encoder is None or self._encoder.name != name:
-            self._encoder = self._load(name, self.settings)
-        return self._encoder
+        with self._loading:
+            if self._encoder is None or name not in (self._encoder.name, self._asked):
+                self._encoder, self._asked = SerialEncoder(self._load(name, self.settings)), name
+            return self._encoder
 
     def notice(self, name: str) -> str | None:
         """What users must know whenever they see results of the encoder of that name."""
@@ -75,9 +77,9 @@ class Collection:
 
         Another `encoder` than the index has makes a second index beside it, which answers once it is
         complete. `retry` reads files again that failed. `verify` loads the encoder even if nothing
-        waits, and embeds all anew if it isn't the very one that made the index. `wait` is how many seconds another writer
-        may take to end. Raises NotFoundError for a path that doesn't exist (before anything is
-        done), BusyError while another process writes, EncoderError, HomeError.
+        waits, and embeds all anew if it isn't the very one that made the index. `wait` is how many
+        seconds another writer may take to end. Raises NotFoundError for a path that doesn't exist and
+        EncoderError before anything is done, BusyError while another process writes, HomeError.
         """
         started, report = time.monotonic(), Report()
         roots = list(expand(paths)) or self.catalog.roots()
@@ -85,14 +87,15 @@ class Collection:
         if missing:
             raise NotFoundError(f"There is no file or folder {', '.join(missing)}: check the spelling.")
         with self.writing(wait):
+            name = self._load_first(encoder, verify, on_progress)
             if paths:
                 self.catalog.add_roots(roots)
+            home = self.settings.home
             for root in roots:
                 if root.exists():  # a drive that is away keeps its pictures
-                    scan(
-                        self.catalog, root, home=self.settings.home, report=report, retry=retry, on_progress=on_progress
-                    )
-            self._embed(encoder or self.settings.encoder, verify, report, on_progress, should_stop)
+                    scan(self.catalog, root, home=home, report=report, retry=retry, on_progress=on_progress)
+            self._embed(name, report, on_progress, should_stop)
+            self.catalog.restore_files([root for root in roots if paths and root.is_file()])
         report.seconds = time.monotonic() - started
         return report
 
@@ -136,68 +139,42 @@ class Collection:
             "version": __version__,
         }
 
-    def _embed(
-        self, name: str, verify: bool, report: Report, on_progress: OnProgress | None, should_stop: Callable[[], bool]
-    ) -> None:
-        active = self.catalog.state().index
-        if name == "auto" and active is not None:
+    def _load_first(self, encoder: str | None, verify: bool, on_progress: OnProgress | None) -> str:
+        """The name of the encoder to embed with. One that the index doesn't have is loaded at once: if it
+        can't be, nothing has been done yet."""
+        name, active = encoder if encoder is not None else self.settings.encoder, self.catalog.state().index
+        if active is not None and name in ("auto", active.encoder):
             name = active.encoder
-        unchanged = active is None or (name == active.encoder and not verify)
-        if unchanged and not self._waiting(active):
-            return
+            if not verify:
+                return name
+        return self._loaded(name, on_progress).name
+
+    def _loaded(self, name: str, on_progress: OnProgress | None) -> Encoder:
         if on_progress:
             on_progress(Progress("load encoder"))  # takes seconds, or minutes where weights are fetched
-        encoder = self.encoder(name)
-        index = self._index_for(encoder, active)
+        return self.encoder(name)
+
+    def _embed(
+        self, name: str, report: Report, on_progress: OnProgress | None, should_stop: Callable[[], bool]
+    ) -> None:
+        loaded = self._encoder is not None and self._encoder.name == name
+        active = self.catalog.state().index
+        if not self._waiting(active) and (active is None or not loaded or self._encoder_made(active)):
+            return
+        encoder = self._loaded(name, None if loaded else on_progress)
+        index = index_for(self.catalog, encoder)
         check_stored(self.settings, index)
         if active is None:
-            self._activate(index)
+            activate(self.catalog, index)
         pipeline.run(
             self.catalog, self.settings, index, encoder, report, on_progress=on_progress, should_stop=should_stop
         )
         if not report.interrupted:
-            self._activate(index)
+            activate(self.catalog, index)
+
+    def _encoder_made(self, index: IndexInfo) -> bool:
+        return self._encoder is not None and self._encoder.fingerprint == index.fingerprint
 
     def _waiting(self, index: IndexInfo | None) -> int:
         with self.catalog.database.read() as connection:
             return count_unembedded(connection, index.id if index else None)
-
-    def _index_for(self, encoder: Encoder, active: IndexInfo | None) -> IndexInfo:
-        """The index of this very encoder; a new one where there is none yet."""
-        if active is not None and active.fingerprint == encoder.fingerprint:
-            return active
-        query = select(IndexRow.__table__).where(IndexRow.fingerprint == encoder.fingerprint).order_by(IndexRow.id)
-        with self.catalog.database.write() as connection:
-            row = connection.execute(query).first()
-            if row is not None:
-                return index_info(row)
-            return new_index(connection, encoder.name, encoder.fingerprint, encoder.dimension)
-
-    def _activate(self, index: IndexInfo) -> None:
-        state = self.catalog.state()
-        if state.index is None or state.index.id != index.id:
-            with self.catalog.database.write() as connection:
-                bump(connection, active_index=index.id)
-
-
-def new_index(connection: Any, encoder: str, fingerprint: str, dimension: int) -> IndexInfo:
-    """Enter an empty index into the catalogue."""
-    values = {"encoder": encoder, "fingerprint": fingerprint, "dimension": dimension, "kind": DEFAULT_KIND, "rows": 0}
-    values["created_at"] = datetime.now(UTC).replace(tzinfo=None)
-    id = connection.execute(insert(IndexRow).values(**values).returning(IndexRow.id)).scalar_one()
-    return IndexInfo(id, encoder, fingerprint, dimension, DEFAULT_KIND, 0)
-
-
-def vector_file(settings: Settings, index: IndexInfo) -> VectorFile:
-    """The file that holds an index's vectors."""
-    return VectorFile(settings.vectors, str(index.id), index.dimension)
-
-
-def check_stored(settings: Settings, index: IndexInfo) -> None:
-    """Raise DamageError where the file holds fewer rows than the catalogue counts."""
-    file = vector_file(settings, index)
-    if file.stored() < index.rows:
-        raise DamageError(
-            f"{file.vectors_path} holds {file.stored()} of {index.rows} vectors: run `pixloom rebuild`, "
-            "which reads the pictures concerned again."
-        )

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from indexer.catalog import IndexInfo, bump
 from indexer.check import CHUNK, sound_rows, without_thumbnail
-from indexer.collection import Collection, new_index, vector_file
+from indexer.collection import Collection
 from indexer.errors import PictureError
 from indexer.images import open_picture
+from indexer.indexes import new_index, vector_file
 from indexer.limits import Limits
 from indexer.look import look
 from indexer.reader import thumbnail_path, write_atomically

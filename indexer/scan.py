@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from indexer.catalog import Catalog, bump, forget_files, refresh_live
 from indexer.sources.folder import Found, Listing, look_at, walk
-from indexer.tables import FAILED, INDEXED, PENDING, FileRow, PictureRow
+from indexer.tables import FAILED, INDEXED, PENDING, FileRow
 from indexer.types import OnProgress, Progress, Report
 
 _BATCH = 2000
@@ -34,7 +34,6 @@ def scan(
     changes = _Changes(catalog, report, retry)
     if root.is_file():
         changes.compare(Listing(str(root.parent), [look_at(root)]), only=root.name)
-        changes.restore(root)
     else:
         _scan_folder(changes, root, home, on_progress)
     changes.flush()
@@ -88,16 +87,6 @@ class _Changes:
         path = _text(listing.folder)
         self._compare_file(path, found, known.get(path), path)
         self.report.failed.append((Path(listing.folder), listing.error or ""))
-
-    def restore(self, path: Path) -> None:
-        """A file that is indexed by its own name comes back if it had been removed by hand."""
-        self.flush()
-        id_of = select(FileRow.picture_id).where(FileRow.path == str(path))
-        with self.catalog.database.write() as connection:
-            ids = [id for id in connection.scalars(id_of) if id is not None]
-            connection.execute(update(PictureRow).where(PictureRow.id.in_(ids)).values(removed=False))
-            refresh_live(connection, ids)
-            bump(connection)
 
     def known_folders(self, root: str) -> list[str]:
         """Folders at or below `root` that have files in the catalogue."""

@@ -64,7 +64,7 @@ class Engine:
         self.collection = collection
         self._cache = QueryCache(collection.settings.cache)
         self._snapshot: Snapshot | None = None
-        self._renewing, self._encoding = Lock(), Lock()
+        self._renewing = Lock()
 
     def search(
         self,
@@ -181,8 +181,7 @@ class Engine:
         fingerprint = snapshot.index.fingerprint
         vector = self._cache.get(fingerprint, key)
         if vector is None:
-            with self._encoding:
-                vector = np.asarray(encode(self._encoder(snapshot)), np.float32)
+            vector = np.asarray(encode(self._encoder(snapshot)), np.float32)
             self._cache.put(fingerprint, key, vector)
         return vector
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog import IndexInfo
-from indexer.collection import Collection, check_stored, vector_file
+from indexer.collection import Collection
+from indexer.indexes import check_stored, vector_file
 from indexer.types import Floats, Hits, Ids, VectorStore
 from indexer.vectors import open_store
 from search.cutoff import SAMPLE

@@ -111,7 +111,7 @@ def test_ctrl_c_while_the_model_loads(
     folder = photos("red")
     assert main(["index", str(folder), "--home", str(settings.home), "--json"], load=stop) == 130
     assert json.loads(capsys.readouterr().out)["interrupted"]
-    assert found(run, "status")["pending"] == 1
+    assert found(run, "status")["files"] == 0, "nothing is done before the model is there"
 
 
 def test_search_prints_a_ranked_table(run: Run, photos: Callable[..., Path]) -> None:

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from indexer.check import check
-from indexer.collection import Collection, vector_file
+from indexer.collection import Collection
 from indexer.errors import DamageError
+from indexer.indexes import vector_file
 from indexer.rebuild import rebuild
 from indexer.types import Progress
 from tests.homes import toy_load

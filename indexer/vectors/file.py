@@ -40,11 +40,13 @@ class VectorFile:
 
     def vectors(self, rows: int) -> Floats:
         """The first `rows` vectors [rows, dimension], mapped read-only; DamageError where some are missing."""
-        return self._map(self.vectors_path, np.float32, (rows, self.dimension))
+        vectors: Floats = self._map(self.vectors_path, np.float32, (rows, self.dimension))
+        return vectors
 
     def ids(self, rows: int) -> Ids:
         """The picture ids of the first `rows` rows, mapped read-only."""
-        return self._map(self.ids_path, np.int64, (rows,))
+        ids: Ids = self._map(self.ids_path, np.int64, (rows,))
+        return ids
 
     def bytes(self) -> int:
         """Size of both files."""
