@@ -15,10 +15,10 @@ OTHER_FAISS := $(filter-out $(FAISS),cpu gpu)
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^[^#]/q; s/^# //p' Makefile
 
 demo: $(VENV)/.demo-$(FAISS)
-	@$(BIN)/pixloom demo -- $${DIR:+"$$DIR"}
+	@$(BIN)/pixloom demo -- $${DIR:+"$$DIR"} || [ $$? -eq 1 ]  # 1: done, with unreadable files listed
 
 test: $(VENV)/.dev-$(FAISS)
 	@$(BIN)/python -m pytest
@@ -38,8 +38,8 @@ $(VENV)/.demo-$(FAISS): EXTRAS := $(FAISS),embedded,demo
 $(VENV)/.dev-$(FAISS): EXTRAS := $(FAISS),dev
 $(VENV)/.demo-$(FAISS) $(VENV)/.dev-$(FAISS): pyproject.toml | $(VENV)/.torch
 	@echo "Installing Pixloom and what it needs into $(VENV) ..."
-	@$(PIP) uninstall -qq -y faiss-$(OTHER_FAISS) 2>/dev/null
-	@$(PIP) install -q -e '.[$(EXTRAS)]'
+	@rm -f $(VENV)/.*-$(OTHER_FAISS) && $(PIP) uninstall -qq -y faiss-$(OTHER_FAISS) 2>/dev/null
+	@$(PIP) install -qq -e '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/.torch: | $(VENV)/.made

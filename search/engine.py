@@ -117,14 +117,14 @@ class Engine:
         """The k best rows, and the scores of the collection at large, by the same formula."""
         liked = _unit(sum(term.weight * self._embed(snapshot, term) for term in query.terms if term.weight > 0))
         avoided = [(-term.weight, self._embed(snapshot, term)) for term in query.terms if term.weight < 0]
-        background = snapshot.sample @ liked
+        background = snapshot.background(liked)
         if not avoided:
             return snapshot.search(liked, k), Background.of(background, snapshot.count)
         hits = snapshot.search(liked, max(k, _MINUS_CANDIDATES))
         vectors = snapshot.vectors[hits.rows]
         scores = hits.scores.copy()
         for weight, vector in avoided:
-            usual = snapshot.sample @ vector
+            usual = snapshot.background(vector)
             margin = float(np.quantile(usual, _MINUS_MARGIN))
             scores -= weight * np.maximum(vectors @ vector - margin, 0)
             background = background - weight * np.maximum(usual - margin, 0)

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from api.demo.once import once
 
 PACKAGES = {
-    "tuxpaint-stamps-default": "785 cut-outs with captions in 66 languages, 161 MB",
-    "lomiri-wallpapers-20.04": "4 photographs, 11 MB",
+    "tuxpaint-stamps-default": ("./usr/share/tuxpaint/stamps/", "785 cut-outs with captions in 66 languages, 161 MB"),
+    "lomiri-wallpapers-20.04": ("./usr/share/backgrounds/", "4 photographs, 11 MB"),
 }
-"""Package -> what is in it."""
+"""Package -> the folder of its pictures, and what a user is told of it."""
 _KEPT = (".png", ".jpg", ".txt")
-"""Of a package: pictures and their captions (and the copyright); sounds and drawings are left."""
+"""Of a package: pictures and their captions (and its copyright); sounds and drawings are left."""
 _SECONDS = 150
 """For one package; a slow line must not hold up a first look."""
 
@@ -28,7 +28,7 @@ def gather(folder: Path, say: Callable[[str], None]) -> None:
         say("Left out: Debian's packages of photographs, which need apt-get and dpkg-deb.")
         return
     for name in missing:
-        say(f"Fetching Debian's {name} ({PACKAGES[name]}) ...")
+        say(f"Fetching Debian's {name} ({PACKAGES[name][1]}) ...")
         try:
             once(folder / name, partial(_fetch, name))
         except (subprocess.SubprocessError, tarfile.TarError) as error:
@@ -42,28 +42,34 @@ def _fetch(package: str, folder: Path) -> None:
         command = ("apt-get", "download", "-qq", *options, package)
         subprocess.run(command, cwd=temporary, check=True, capture_output=True, text=True, timeout=_SECONDS)
         for archive in Path(temporary).glob("*.deb"):
-            _unpack(archive, folder)
+            _unpack(archive, PACKAGES[package][0], folder)
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Take pictures and captions out of a package, without the folders usr/share around them."""
+def _unpack(archive: Path, inside: str, folder: Path) -> None:
+    """Take pictures and captions out of a package, without the folders around them."""
     command = ("dpkg-deb", "--fsys-tarfile", str(archive))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as members:
-            for member in members:
-                name = PurePosixPath(member.name.removeprefix("./usr/share/"))
-                file = members.extractfile(member) if _is_wanted(name) else None
-                if file is not None:
-                    target = folder / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(file.read())
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as members,
+    ):
+        for member in members:
+            name = _kept_name(member.name, inside)
+            file = members.extractfile(member) if name else None
+            if name and file:
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.read())
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def _is_wanted(name: PurePosixPath) -> bool:
-    inside = not name.is_absolute() and ".." not in name.parts
-    return inside and (name.suffix in _KEPT or name.name == "copyright")
+def _kept_name(name: str, inside: str) -> PurePosixPath | None:
+    """Where a file of a package goes; None for what is left out, and for what would go elsewhere."""
+    path = PurePosixPath(name.removeprefix(inside))
+    if path.name == "copyright":
+        return PurePosixPath("copyright")
+    wanted = name.startswith(inside) and path.suffix in _KEPT and ".." not in path.parts
+    return path if wanted else None
 
 
 def _reason(error: Exception) -> str:

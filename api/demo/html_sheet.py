@@ -23,7 +23,7 @@ header .notice { max-width: 60rem; margin: .8rem 0; padding: .5rem .8rem; border
 section { display: grid; grid-template-columns: 13rem 1fr; gap: 1.2rem; padding: 1.3rem 0;
   border-top: 1px solid var(--line); }
 h2 { margin: 0; font: 600 1.05rem/1.35 ui-monospace, monospace; overflow-wrap: anywhere; }
-.kind, .took { margin: .2rem 0 .6rem; color: var(--soft); font-size: .85rem; }
+.kind { margin: .2rem 0 .6rem; color: var(--soft); font-size: .85rem; }
 .example { position: relative; display: inline-block; line-height: 0; }
 .example img { max-width: 100%; max-height: 9rem; border-radius: .3rem; background: #fff; }
 .example i { position: absolute; border: 2px solid #e11d48; }
@@ -65,8 +65,7 @@ def html_sheet(sheet: Sheet) -> str:
 def _row(row: Row) -> str:
     answers = "\n".join(_answer(card, result) for card, result in row.answers) or "<li><p>No picture matches.</p></li>"
     return f"""<section>
-<div><h2>{escape(row.query)}</h2><p class="kind">{escape(row.kind)}</p>{_example(row)}
-<p class="took">{row.results.took_ms:.0f} ms</p></div>
+<div><h2>{escape(row.query)}</h2><p class="kind">{row.kind}, {row.results.took_ms:.0f} ms</p>{_example(row)}</div>
 <ol class="answers">
 {answers}
 </ol>

@@ -1,6 +1,9 @@
 """A contact sheet as one picture, drawn without a browser."""
 
 import io
+from bisect import bisect
+from functools import cache
+from math import ceil
 from pathlib import PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
@@ -55,16 +58,16 @@ def _row(image: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int, pict
         _answer(image, draw, card, result, (_MARGIN + _ASIDE + place * (_SIDE + _GAP), top))
 
 
-def _example(
-    image: Image.Image, draw: ImageDraw.ImageDraw, row: Row, card: Card, corner: _Point, bottom: int
-) -> None:
+def _example(image: Image.Image, draw: ImageDraw.ImageDraw, row: Row, card: Card, corner: _Point, bottom: int) -> None:
     """The picture that a question names, with a frame around the part that is meant."""
     small = _thumbnail(card, (_ASIDE - 60, bottom - corner[1]))
     image.paste(small, corner)
     draw.rectangle((*corner, corner[0] + small.width - 1, corner[1] + small.height - 1), outline=_LINE)
     if row.part:
         sides = (small.width, small.height) * 2
-        frame = [round(share * side) + corner[i % 2] for i, (share, side) in enumerate(zip(row.part, sides, strict=True))]
+        frame = [
+            round(share * side) + corner[i % 2] for i, (share, side) in enumerate(zip(row.part, sides, strict=True))
+        ]
         draw.rectangle(tuple(frame), outline=_FRAME, width=3)
 
 
@@ -84,7 +87,7 @@ def _answer(image: Image.Image, draw: ImageDraw.ImageDraw, card: Card, result: R
 
 def _fitting(text: str, width: int, colour: str) -> tuple[str, str, _Font]:
     font = _font(14)
-    return _wrapped(text, font, width, lines=1)[0], colour, font
+    return "".join(_wrapped(text, font, width, lines=1)), colour, font
 
 
 def _thumbnail(card: Card, size: _Point) -> Image.Image:
@@ -101,7 +104,7 @@ def _wrapped(text: str, font: _Font, width: int, *, lines: int) -> list[str]:
     broken: list[str] = []
     rest = " ".join(text.split())
     while rest and len(broken) < lines:
-        end = next((end for end in range(len(rest), 1, -1) if font.getlength(rest[:end]) <= width), 1)
+        end = max(1, bisect(range(len(rest) + 1), width, key=lambda n: ceil(font.getlength(rest[:n]))) - 1)
         if end < len(rest) and len(broken) == lines - 1:
             broken.append(rest[: end - 1].rstrip() + "…")
             break
@@ -109,8 +112,9 @@ def _wrapped(text: str, font: _Font, width: int, *, lines: int) -> list[str]:
         end = space if space > 0 else end
         broken.append(rest[:end])
         rest = rest[end:].lstrip()
-    return broken or ([""] if not text else [])
+    return broken
 
 
+@cache
 def _font(size: int) -> _Font:
     return ImageFont.load_default(size)

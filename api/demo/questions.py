@@ -8,14 +8,14 @@ from search.engine import Engine
 Lines = tuple[str, ...]
 """Queries in the query language."""
 
-_STAMPS = "tuxpaint-stamps-default/tuxpaint/stamps"
+_STAMPS = "tuxpaint-stamps-default"
 _WORDS = ("a cat", "a cup of coffee", "an astronaut")
 _WITH_STAMPS = (
     "a musical instrument",
     "a musical instrument - a guitar",
     "{scikit-image/chelsea.png}",
     f"{{{_STAMPS}/plants/flowers/marigold.png}}",
-    f"{{{_STAMPS}/plants/flowers/marigold.png}} + an insect",
+    f"{{{_STAMPS}/plants/flowers/marigold.png}} + 2*an insect",
     "{scikit-image/coffee.png}[120,40,340,260]",
 )
 _WITHOUT_STAMPS = (

@@ -92,7 +92,7 @@ def _kind(query: Query) -> str:
         kind = "part of a picture" if first.subject.box else "a picture"
     for term in rest:
         more = "words" if isinstance(term.subject, Text) else "a picture"
-        kind += f" without {more}" if term.weight < 0 else f" with {more}"
+        kind += f" minus {more}" if term.weight < 0 else f" plus {more}"
     return kind
 
 
