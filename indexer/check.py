@@ -92,8 +92,7 @@ def _faiss_agrees(collection: Collection, index: IndexInfo) -> bool:
     vectors = vector_file(collection.settings, index).vectors(index.rows)
     if not len(vectors):
         return True
-    store = open_store(index.kind, index.dimension)
-    store.add(vectors)
+    store = open_store(index.kind, index.dimension).extended(vectors)
     probes = np.array(vectors[np.linspace(0, len(vectors) - 1, min(_PROBES, len(vectors))).astype(int)])
     best = (vectors @ probes.T).max(axis=0)
     found = np.array([hits.scores[0] for hits in store.search(probes, 1)])

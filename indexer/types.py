@@ -95,7 +95,8 @@ class Hits:
 
 
 class VectorStore(Protocol):
-    """Inner-product search over rows 0..n-1 of unit-norm float32 vectors."""
+    """Inner-product search over rows 0..n-1 of unit-norm float32 vectors. A store never changes, so threads
+    may search it while another is made of it."""
 
     kind: str
     error: float
@@ -104,8 +105,8 @@ class VectorStore(Protocol):
     def __len__(self) -> int:
         """Rows held."""
 
-    def add(self, vectors: Floats) -> None:
-        """Append rows [n, dimension]."""
+    def extended(self, vectors: Floats) -> "VectorStore":
+        """A store of these rows and those of [n, dimension] after them."""
 
     def search(self, queries: Floats, k: int, allowed: Ids | None = None) -> list[Hits]:
         """The k best rows for each of [n, dimension]; only rows in `allowed` where it is given."""

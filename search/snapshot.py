@@ -13,8 +13,6 @@ from search.cutoff import SAMPLE
 
 _MARGIN = 30
 """Rows taken beyond k at first; more only where scores lie closer than the store can tell apart."""
-_TAIL_SHARE = 0.1
-"""Rows added since the store was built are searched beside it until they are this part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,7 @@ class Snapshot:
     index: IndexInfo
     vectors: Floats
     """The vector file [rows, dimension], mapped; it stays readable when a rebuild replaces it."""
-    base: VectorStore
-    tail: VectorStore
+    store: VectorStore
     ids: Ids
     """Picture id of each row [rows]."""
     alive: Ids | None
@@ -45,9 +42,9 @@ class Snapshot:
         The store's best rows are ranked again by the vectors themselves, until no row that was left
         out can have a better exact score than the k-th.
         """
-        error, wanted = 2 * self.base.error, k + _MARGIN
+        error, wanted = 2 * self.store.error, k + _MARGIN
         while True:
-            hits = self._candidates(query, wanted)
+            hits = self.store.search(query[np.newaxis], wanted, self.alive)[0]
             exact = np.einsum("ij,j->i", self.vectors[hits.rows], query)
             best = np.argsort(-exact, kind="stable")[:k]
             if len(hits.rows) < wanted or exact[best[-1]] >= hits.scores[-1] + error:
@@ -59,19 +56,6 @@ class Snapshot:
         # Not by BLAS: its threads would spin beside those of FAISS, which costs more than they save.
         scores: Floats = np.einsum("ij,j->i", self.sample, query)
         return scores
-
-    def _candidates(self, query: Floats, k: int) -> Hits:
-        """The k best living rows by the stores' scores."""
-        border, queries = len(self.base), query[np.newaxis]
-        old = self.base.search(queries, k, None if self.alive is None else self.alive[self.alive < border])[0]
-        if not len(self.tail):
-            return old
-        recent = None if self.alive is None else self.alive[self.alive >= border] - border
-        new = self.tail.search(queries, k, recent)[0]
-        scores = np.concatenate([old.scores, new.scores])
-        rows = np.concatenate([old.rows, new.rows + border])
-        best = np.argsort(-scores, kind="stable")[:k]
-        return Hits(rows[best], scores[best])
 
 
 def take(collection: Collection, before: Snapshot | None) -> Snapshot | None:
@@ -88,22 +72,17 @@ def take(collection: Collection, before: Snapshot | None) -> Snapshot | None:
     check_stored(collection.settings, index)
     file = vector_file(collection.settings, index)
     vectors, ids = file.vectors(index.rows), np.array(file.ids(index.rows))
-    base, tail = _stores(index, vectors, before)
+    store = _store(index, vectors, before)
     dead = collection.catalog.dead()
     alive = np.flatnonzero(~np.isin(ids, dead)) if dead else None
-    return Snapshot(state.generation, index, vectors, base, tail, ids, alive, _sample(vectors, alive))
+    return Snapshot(state.generation, index, vectors, store, ids, alive, _sample(vectors, alive))
 
 
-def _stores(index: IndexInfo, vectors: Floats, before: Snapshot | None) -> tuple[VectorStore, VectorStore]:
-    tail = open_store(index.kind, index.dimension)
-    if before is not None and before.index.id == index.id and len(before.base) <= index.rows:
-        fresh = index.rows - len(before.base)
-        if fresh <= max(1000, _TAIL_SHARE * len(before.base)):
-            tail.add(vectors[len(before.base) :])
-            return before.base, tail
-    base = open_store(index.kind, index.dimension)
-    base.add(vectors)
-    return base, tail
+def _store(index: IndexInfo, vectors: Floats, before: Snapshot | None) -> VectorStore:
+    """A store of all rows, made of the one before where only rows were added."""
+    if before is not None and before.index.id == index.id and len(before.store) <= index.rows:
+        return before.store.extended(vectors[len(before.store) :])
+    return open_store(index.kind, index.dimension).extended(vectors)
 
 
 def _sample(vectors: Floats, alive: Ids | None) -> Floats:

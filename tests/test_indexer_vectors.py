@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import DamageError, UsageError
-from indexer.vectors import STORES, open_store
+from indexer.vectors import STORES, faiss_store, open_store
 from indexer.vectors.faiss_store import FaissStore
 from indexer.vectors.file import VectorFile, row_crcs
 
@@ -24,9 +24,7 @@ def test_search_equals_brute_force_within_the_error(kind: str, n: int, k: int, d
     allowed = data.draw(st.none() | st.sets(st.integers(0, n - 1)).map(sorted)) if n else None
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     query /= np.linalg.norm(query)
-    store = open_store(kind, 8)
-    store.add(rows[: n // 2])
-    store.add(rows[n // 2 :])
+    store = open_store(kind, 8).extended(rows[: n // 2]).extended(rows[n // 2 :])
     hits = store.search(query[np.newaxis], k, None if allowed is None else np.array(allowed, np.int64))[0]
     candidates = np.arange(n) if allowed is None else np.array(allowed, np.int64)
     expected = np.sort(rows[candidates] @ query)[::-1][:k]
@@ -39,12 +37,34 @@ def test_search_equals_brute_force_within_the_error(kind: str, n: int, k: int, d
 def test_the_path_that_gpus_take_gives_the_same() -> None:
     rows, queries = vectors(500), vectors(3, seed=1)
     allowed = np.arange(0, 500, 2)
-    store = FaissStore("SQfp16", 8)
-    store.add(rows)
+    store = FaissStore("SQfp16", 8).extended(rows)
     by_selector = store.search(queries, 10, allowed)
     store._on_gpu = True  # a GPU index has no selectors: it gathers
     for one, other in zip(by_selector, store.search(queries, 10, allowed), strict=True):
         assert one.rows.tolist() == other.rows.tolist()
+
+
+def test_parts_searched_side_by_side_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, queries = vectors(1000), vectors(3, seed=1)
+    whole = FaissStore("Flat", 8).extended(rows)
+    monkeypatch.setattr(faiss_store, "PART", 64)
+    parts = FaissStore("Flat", 8).extended(rows[:700])
+    for start in range(700, 1000, 10):
+        parts = parts.extended(rows[start : start + 10])
+    assert len(parts._parts) > 2
+    for allowed in (None, np.arange(0, 1000, 3), np.array([5, 699, 700, 999]), np.array([], np.int64)):
+        for one, other in zip(whole.search(queries, 20, allowed), parts.search(queries, 20, allowed), strict=True):
+            assert one.rows.tolist() == other.rows.tolist()
+
+
+def test_a_store_that_is_extended_stays_as_it_was() -> None:
+    rows = vectors(100)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    first = FaissStore("SQfp16", 8).extended(rows[:50])
+    second = first.extended(rows[50:])
+    assert (len(first), len(second)) == (50, 100)
+    assert max(first.search(rows[60:61], 50)[0].rows) < 50
+    assert second.search(rows[60:61], 1)[0].rows.tolist() == [60]
 
 
 def test_an_unknown_kind_lists_the_valid_ones() -> None:

@@ -193,18 +193,16 @@ def test_searching_while_indexing(collection: Collection, photos) -> None:
     assert failures == []
 
 
-def test_the_tail_grows_into_the_base(collection: Collection, photos) -> None:
-    with Collection(collection.settings, toy_load) as collection:
-        collection.index([photos("red")])
-        engine = Engine(collection)
-        first = engine.snapshot()
-        photos("blue")
-        collection.index()
-        second = engine.snapshot()
-        assert second.base is first.base, "what was built is shared"
-        assert (len(second.base), len(second.tail)) == (1, 1)
-        assert found(engine.search("blue", k=1)) == ["blue"]
-        assert engine.snapshot() is second
+def test_a_snapshot_is_renewed_only_when_something_changed(collection: Collection, photos) -> None:
+    collection.index([photos("red")])
+    engine = Engine(collection)
+    first = engine.snapshot()
+    assert engine.snapshot() is first
+    photos("blue")
+    collection.index()
+    second = engine.snapshot()
+    assert (len(first.store), len(second.store)) == (1, 2)
+    assert found(engine.search("blue", k=1)) == ["blue"]
 
 
 def test_percentiles_and_verdicts_are_relative_to_the_collection() -> None:
@@ -233,13 +231,11 @@ def test_a_snapshot_is_exact_however_close_the_scores_are(n: int, k: int, decima
     rows = 1 + np.round(random.standard_normal((n, 12)) * 10.0**-decimals, decimals + 1)
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     query = rows[0]
-    base, tail = open_store("SQfp16", 12), open_store("SQfp16", 12)
-    base.add(rows[: n - n // 5])
-    tail.add(rows[n - n // 5 :])
+    store = open_store("SQfp16", 12).extended(rows[: n - n // 5]).extended(rows[n - n // 5 :])
     dead = random.random(n) < 0.2
     alive = np.flatnonzero(~dead)
     index = IndexInfo(1, "toy", "toy", 12, "SQfp16", n)
-    snapshot = Snapshot(1, index, rows, base, tail, np.arange(n), alive, rows)
+    snapshot = Snapshot(1, index, rows, store, np.arange(n), alive, rows)
     hits = snapshot.search(query, k)
     expected = np.sort(rows[alive] @ query)[::-1][:k]
     np.testing.assert_allclose(hits.scores, expected, rtol=0, atol=1e-6)
