@@ -86,7 +86,6 @@ class _Changes:
         known = {row.path: row for row in self._known(_text(listing.folder))}
         path = _text(listing.folder)
         self._compare_file(path, found, known.get(path), path)
-        self.report.failed.append((Path(listing.folder), listing.error or ""))
 
     def known_folders(self, root: str) -> list[str]:
         """Folders at or below `root` that have files in the catalogue."""
@@ -123,6 +122,8 @@ class _Changes:
     def _compare_file(self, path: str, found: Found, known: Any | None, folder: str) -> None:
         stamp = {"size": found.size, "mtime_ns": found.mtime_ns, "sidecar_ns": found.sidecar_ns}
         values = {"path": path, "state": found.state, "reason": found.reason, **stamp}
+        if found.state == FAILED and not (known and self._same(found, known)):
+            self.report.failed.append((Path(path), found.reason or ""))
         if known is None:
             self.new.append(values | {"folder": folder, "picture_id": None})
             self.report.added += found.state == PENDING
