@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import insert, update
 
-from indexer.catalog import bump
 from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.indexes import new_index, vector_file
 from indexer.tables import INDEXED, EmbeddingRow, FileRow, IndexRow, PictureRow
+from indexer.transactions import bump
 from indexer.types import Floats
 from indexer.vectors.file import row_crcs
 

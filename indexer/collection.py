@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from indexer import __version__, pipeline
-from indexer.catalog import Catalog, IndexInfo, count_unembedded
+from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
@@ -20,6 +20,7 @@ from indexer.indexes import activate, check_stored, index_for, vector_file
 from indexer.models import find
 from indexer.scan import expand, scan
 from indexer.tables import IGNORED, INDEXED, PENDING
+from indexer.transactions import count_unembedded
 from indexer.types import Encoder, OnProgress, Progress, Report
 
 Load = Callable[[str, Settings], Encoder]

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from indexer.catalog import Catalog, IndexInfo, bump, index_info
+from indexer.catalog import Catalog, IndexInfo, index_info
 from indexer.config import Settings
 from indexer.errors import DamageError
 from indexer.tables import IndexRow
+from indexer.transactions import bump
 from indexer.types import Encoder
 from indexer.vectors import DEFAULT_KIND
 from indexer.vectors.file import VectorFile

@@ -8,9 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.catalog import Catalog, IndexInfo, count_unembedded, unembedded
+from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
 from indexer.reader import Outcome, Reader
+from indexer.transactions import count_unembedded, unembedded
 from indexer.types import Encoder, OnProgress, Progress, Report
 from indexer.writer import Writer
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from indexer.catalog import IndexInfo, bump
+from indexer.catalog import IndexInfo
 from indexer.check import CHUNK, sound_rows, without_thumbnail
 from indexer.collection import Collection
 from indexer.errors import PictureError
@@ -15,6 +15,7 @@ from indexer.limits import Limits
 from indexer.look import look
 from indexer.reader import thumbnail_path, write_atomically
 from indexer.tables import EmbeddingRow, FileRow, IndexRow, PictureRow
+from indexer.transactions import bump
 from indexer.types import OnProgress, Progress, Report
 from indexer.vectors.file import VectorFile, row_crcs
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from indexer.catalog import Catalog, bump, forget_files, refresh_live
+from indexer.catalog import Catalog
 from indexer.sources.folder import Found, Listing, look_at, walk
 from indexer.tables import FAILED, INDEXED, PENDING, FileRow
+from indexer.transactions import bump, forget_files, refresh_live
 from indexer.types import OnProgress, Progress, Report
 
 _BATCH = 2000

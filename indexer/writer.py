@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from indexer.catalog import Catalog, IndexInfo, bump, forget_files, refresh_live
+from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
 from indexer.reader import Outcome
 from indexer.tables import FAILED, INDEXED, Base, CaptionRow, EmbeddingRow, FileRow, IndexRow, KeywordRow, PictureRow
+from indexer.transactions import bump, forget_files, refresh_live
 from indexer.types import Encoder, Floats, Report
 from indexer.vectors.file import VectorFile, row_crcs
 

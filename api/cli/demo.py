@@ -104,7 +104,7 @@ def _show(shown: _Shown, *, as_json: bool) -> None:
     else:
         for row in sheet.rows:
             _show_row(row)
-        say(f"{sheet.summary}; read {report.embedded} of them in {duration(report.seconds)}.")
+        say(f"{sheet.summary}; {report.embedded} pictures read in this run ({duration(report.seconds)}).")
         for path, reason in report.failed:
             say(f"  can't be read: {path}: {reason}")
         say("The answers as a contact sheet:")
