@@ -69,7 +69,7 @@ def _preview(raw: "rawpy.RawPy", rawpy: Any, enough: int, limits: Limits) -> Ima
     if thumb.format != rawpy.ThumbFormat.JPEG:
         return None
     try:
-        image = Image.open(io.BytesIO(thumb.data), formats=["JPEG"])
+        image = Image.open(io.BytesIO(bytes(thumb.data)), formats=["JPEG"])
         if min(image.size) < enough:
             return None
         limits.check_size(image.size)

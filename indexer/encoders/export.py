@@ -81,7 +81,8 @@ def _export(folder: Path) -> None:
     classifier = _export_picture_tower(timm, picture_weights, folder)
     _export_text_tower(transformers, text_model, folder)
     shutil.copyfile(text_model / "tokenizer.json", folder / "tokenizer.json")
-    np.savez(folder / "heads.npz", **head_tables(*classifier, TextTower(folder).embed))
+    tables: dict[str, Any] = head_tables(*classifier, TextTower(folder).embed)
+    np.savez(folder / "heads.npz", **tables)
     weights = [_sha256(picture_weights), _sha256(text_model / "model.safetensors")]
     (folder / "export.json").write_text(json.dumps({"format": EXPORT_FORMAT, "weights": weights}))
 
