@@ -21,7 +21,8 @@ def look(image: Image.Image, thumbnail_size: int) -> Look:
     picture over a whole number, since means of whole pixels cost an eighth of resampling.
     """
     thumbnail = image.reduce(factor) if (factor := -(-max(image.size) // thumbnail_size)) > 1 else image
-    small = thumbnail.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    # Of the picture, not of its thumbnail: another size of thumbnails must not change hashes.
+    small = image.resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     return Look(_webp(thumbnail), perceptual_hash(small), dominant_colours(small.reduce(2)))
 
 
