@@ -1,7 +1,7 @@
 """What is refused before it reaches an endpoint: other host names, other sites' forms, bodies too large."""
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -38,11 +38,11 @@ class Guards:
 
     def _refusal(self, method: str, headers: Headers, limit: int) -> tuple[int, str] | None:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname if host.isascii() else None
+        name = _split(f"//{host}").hostname if host.isascii() else None
         if self.hosts is not None and name not in self.hosts:
             return 421, f"This server is not {host[:200]!r}: ask for {' or '.join(self.hosts)}."
         origin = headers.get("origin")
-        if method not in _SAFE and origin is not None and urlsplit(origin).netloc != host:
+        if method not in _SAFE and origin is not None and _split(origin).netloc != host:
             return 403, "A page of another site may not change the collection."
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > limit:
@@ -52,6 +52,14 @@ class Guards:
     def _limit(self, headers: Headers) -> int:
         form = headers.get("content-type", "").lower().startswith("multipart/")
         return self.max_bytes + _FORM_BYTES if form else _OTHER_BYTES
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; of one that is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

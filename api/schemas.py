@@ -140,6 +140,7 @@ class Status(BaseModel):
     """What the collection holds: counts of files unless named otherwise."""
 
     encoder: str | None
+    folders: list[str]
     pictures: int
     files: int
     failed: list[Failure]

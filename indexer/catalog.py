@@ -1,12 +1,13 @@
 """What is known of the collection: reading the catalogue, and the few changes that are made by hand."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from indexer.config import Settings
 from indexer.database import Database, disk_error
@@ -90,6 +91,15 @@ class Record:
     colours: tuple[tuple[str, float], ...]
     keywords: tuple[str, ...]
     captions: tuple[Caption, ...]
+
+    def file(self) -> Path:
+        """The first of its files that is there; NotFoundError where none is."""
+        held = next((path for path in map(Path, self.paths) if path.is_file()), None)
+        if held is None:
+            raise NotFoundError(
+                f"The file of picture #{self.id} is gone: {self.path}. `pixloom index` takes note of it."
+            )
+        return held
 
 
 class Catalog:
@@ -220,13 +230,24 @@ class Catalog:
         for digest in hashes:
             self.restore(digest)
 
-    def forget(self, paths: Sequence[Path]) -> None:
-        """Drop files, and what was asked for by their names, as if they had never been there."""
-        names = [str(path) for path in paths]
+    def forget(self, paths: Sequence[Path]) -> int:
+        """Drop files, folders with all below, and what was asked for by their names, as if they had never been
+        there; the number of files dropped."""
+        dropped = 0
         with self.database.write() as connection:
-            forget_files(connection, connection.scalars(select(FileRow.id).where(FileRow.path.in_(names))).all())
-            connection.execute(delete(RootRow).where(RootRow.path.in_(names)))
+            for path in map(str, paths):
+                for table in (FileRow, RootRow):
+                    below = table.path.startswith(path.rstrip(os.sep) + os.sep, autoescape=True)
+                    rows = connection.execute(select(table.id, table.path).where(or_(table.path == path, below)))
+                    # LIKE takes capitals for small letters on SQLite.
+                    ids = [row.id for row in rows if row.path.startswith(path)]
+                    if table is FileRow:
+                        forget_files(connection, ids)
+                        dropped += len(ids)
+                    else:
+                        connection.execute(delete(RootRow).where(RootRow.id.in_(ids)))
             bump(connection)
+        return dropped
 
 
 def index_info(row: Any) -> IndexInfo:

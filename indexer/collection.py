@@ -15,7 +15,7 @@ from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
 from indexer.encoders.serial import SerialEncoder
-from indexer.errors import BusyError, NotFoundError
+from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.indexes import activate, check_stored, index_for, vector_file
 from indexer.models import find
 from indexer.scan import expand, scan
@@ -85,6 +85,9 @@ class Collection:
         started, report = time.monotonic(), Report()
         roots = list(expand(paths)) or self.catalog.roots()
         missing = [str(path) for path in roots if not path.exists()] if paths else []
+        odd = [str(path) for path in roots if paths and not (path.is_file() or path.is_dir())]
+        if odd and not missing:
+            raise UsageError(f"{', '.join(odd)} is neither a file nor a folder: name what holds pictures.")
         if missing:
             raise NotFoundError(f"There is no file or folder {', '.join(missing)}: check the spelling.")
         with self.writing(wait):
@@ -93,7 +96,9 @@ class Collection:
                 self.catalog.add_roots(roots)
             home = self.settings.home
             for root in roots:
-                if root.exists():  # a drive that is away keeps its pictures
+                if not root.exists():  # a drive that is away keeps its pictures
+                    report.missing.append(root)
+                else:
                     scan(self.catalog, root, home=home, report=report, retry=retry, on_progress=on_progress)
             self._embed(name, report, on_progress, should_stop)
             self.catalog.restore_files([root for root in roots if paths and root.is_file()])
@@ -118,6 +123,19 @@ class Collection:
         finally:
             lock.release()
 
+    def forget(self, path: Path) -> int:
+        """Take a folder, or a file, out of the collection and leave it alone from now on; the number of files.
+
+        NotFoundError where the collection has nothing of it.
+        """
+        path = next(expand([path]))
+        with self.writing():
+            known = path in self.catalog.roots()
+            dropped = self.catalog.forget([path])
+        if not (dropped or known):
+            raise NotFoundError(f"The collection has nothing of {path}: `pixloom status` lists its folders.")
+        return dropped
+
     def status(self) -> dict[str, Any]:
         """Counts and failures as in the interface's Status, sizes in bytes."""
         counts, state = self.catalog.counts(), self.catalog.state()
@@ -125,6 +143,7 @@ class Collection:
         file = vector_file(self.settings, index) if index else None
         return {
             "encoder": index.encoder if index else None,
+            "folders": [str(root) for root in self.catalog.roots()],
             "pictures": counts["pictures"],
             "files": counts.get(INDEXED, 0),
             "failed": [{"path": path, "reason": reason} for path, reason in self.catalog.failures()],

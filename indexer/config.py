@@ -6,6 +6,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 
 
 class Settings(BaseSettings):
@@ -27,15 +28,20 @@ class Settings(BaseSettings):
     thumbnail_size: int = Field(320, ge=16, le=4096, description="longer side of thumbnails, pixels")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
-    @field_validator("home")
+    @field_validator("home", mode="before")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+    def _absolute(cls, home: object) -> Path:
+        if not str(home).strip():  # an unset variable of a script, not the current folder
+            raise ValueError("it is empty: name a folder")
+        try:
+            return Path(str(home)).expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"{error}") from error
 
     @property
-    def catalog_url(self) -> str:
+    def catalog_url(self) -> str | URL:
         """SQLAlchemy URL of the catalogue."""
-        return self.database_url or f"sqlite:///{self.home / 'catalog.db'}"
+        return self.database_url or URL.create("sqlite", database=str(self.home / "catalog.db"))
 
     @property
     def vectors(self) -> Path:

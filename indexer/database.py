@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from indexer.errors import BusyError, DiskFullError, HomeError, NewerCatalogError
+from indexer.errors import BusyError, DependencyError, DiskFullError, HomeError, NewerCatalogError
 
 HEAD = "0001"
 """The newest revision in migrations/versions (a test compares)."""
@@ -22,7 +22,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class Database:
     """Transactions on one database; safe to share between threads."""
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str | URL, home: Path) -> None:
         """Open `url`, making or migrating its tables; `home` holds the lock of the migration.
 
         Raises HomeError where the database can't be opened, NewerCatalogError where a newer version
@@ -69,8 +69,18 @@ def disk_error(error: OSError, home: Path) -> HomeError:
     )
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
+def _engine(url: str | URL) -> Engine:
+    try:
+        engine = create_engine(url)
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"The catalogue's database needs the package {error.name}: `pip install 'pixloom[postgres]'`."
+        ) from error
+    except SQLAlchemyError as error:
+        raise HomeError(
+            "PIXLOOM_DATABASE_URL is no address of a database: write postgresql+psycopg://USER@HOST/NAME, "
+            "or leave it out for a file in the home folder."
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
@@ -137,5 +147,6 @@ def _translate(error: DBAPIError, home: Path) -> HomeError:
             f"{home / 'catalog.db'} is damaged ({said}): restore a backup, or move it away and index again."
         )
     return HomeError(
-        f"The catalogue of {home} can't be used ({said}): check the folder's permissions or the database URL."
+        f"The catalogue of {home} can't be used ({said}): check the folder's permissions, or, where "
+        "PIXLOOM_DATABASE_URL names a server, that it runs and lets you in."
     )

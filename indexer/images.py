@@ -48,7 +48,7 @@ def open_picture(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS, min_s
     can't be read: missing, over a limit, damaged, cut short, no picture.
     """
     suffix = source.suffix if isinstance(source, Path) else ""
-    data = source if isinstance(source, bytes) else _read(source, limits)
+    data = source if isinstance(source, bytes) else read_file(source, limits)
     limits.check_bytes(len(data))
     kind = signature(data[:4096])
     refusal = REFUSED.get(kind or EXTENSIONS.get(suffix.lower(), ""))
@@ -63,7 +63,8 @@ def open_picture(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS, min_s
         raise PictureError(_reason(error, kind)) from error
 
 
-def _read(path: Path, limits: Limits) -> bytes:
+def read_file(path: Path, limits: Limits) -> bytes:
+    """The bytes of a regular file; PictureError where there is none, it can't be read or is over the limit."""
     try:
         if not path.is_file():
             raise PictureError("not a file" if path.exists() else "no such file")

@@ -1,12 +1,15 @@
 """Reads pictures that wait, embeds them and writes them down: workers decode ahead, the calling thread
 runs the model, and every batch is committed whole."""
 
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 
 from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
@@ -46,18 +49,37 @@ def run(
     writer = Writer(catalog, settings, index, encoder, report)
     meter = _Meter(catalog, index.id, on_progress)
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="read")
+    with _held_signals() as stopped:
+        try:
+            for outcome in _read_ahead(executor, reader, _tasks(catalog, index.id), settings):
+                writer.add(outcome)
+                meter.step()
+                if stopped.is_set() or should_stop():
+                    report.interrupted = True
+                    break
+        except KeyboardInterrupt:  # raised by the progress shown, say
+            report.interrupted = True
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+        writer.flush()
+
+
+@contextmanager
+def _held_signals() -> Iterator[Event]:
+    """Within it, Ctrl-C (and whatever signal acts like it) sets the event instead of raising: an exception
+    that comes while a model's library is at work leaves it unusable."""
+    stopped = Event()
+    if current_thread() is not main_thread():
+        yield stopped  # signals are the main thread's
+        return
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
+    for number in numbers:
+        signal.signal(number, lambda *_: stopped.set())
     try:
-        for outcome in _read_ahead(executor, reader, _tasks(catalog, index.id), settings):
-            writer.add(outcome)
-            meter.step()
-            if should_stop():
-                report.interrupted = True
-                break
-    except KeyboardInterrupt:
-        report.interrupted = True
+        yield stopped
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-    writer.flush()
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _tasks(catalog: Catalog, index: int) -> Iterator[_Task]:

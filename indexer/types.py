@@ -140,5 +140,7 @@ class Report:
     embedded: int = 0
     """Distinct pictures that went through the encoder."""
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    missing: list[Path] = field(default_factory=list)
+    """Folders asked for before that aren't there now; their pictures are kept."""
     interrupted: bool = False
     seconds: float = 0.0

@@ -4,6 +4,7 @@ that counts them. A process that dies in between leaves rows that do not count."
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ class _Batch:
         self._append({ids[outcome.hash]: vector for outcome, vector in good if vector is not None})
         self._describe({ids[outcome.hash]: outcome for outcome in outcomes}, set(known))
         self._link(outcomes, ids)
+        self.report.moved += self._drop_stale([row.id for row in known.values() if row.live])
         self._fail([outcome for outcome, _ in done if outcome.error])
         forget_files(self.connection, [outcome.file_id for outcome, _ in done if outcome.gone])
         refresh_live(self.connection, sorted({*ids.values(), *before}))
@@ -170,6 +172,13 @@ class _Batch:
         if values:
             statement = update(_FILE).where(_FILE.c.id == bindparam("this")).values(state=INDEXED, reason=None)
             self.connection.execute(statement, values)
+
+    def _drop_stale(self, ids: list[int]) -> int:
+        """Files of these pictures that are no longer where they were: the one just linked is where they went."""
+        query = select(_FILE.c.id, _FILE.c.path).where(_FILE.c.picture_id.in_(ids))
+        stale = [row.id for row in self.connection.execute(query) if not Path(row.path).exists()]
+        forget_files(self.connection, stale)
+        return len(stale)
 
     def _fail(self, failed: list[Outcome]) -> None:
         for outcome in failed:

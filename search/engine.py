@@ -14,7 +14,7 @@ from PIL import Image
 from indexer.collection import Collection
 from indexer.encoders.cache import QueryCache
 from indexer.errors import EncoderError, NotFoundError, PictureError, UsageError
-from indexer.images import open_picture
+from indexer.images import open_picture, read_file
 from indexer.limits import Limits
 from indexer.types import Encoder, Floats, Hits
 from search.cutoff import Background
@@ -150,12 +150,20 @@ class Engine:
             case PictureId(id, None):
                 return self._stored(snapshot, id)
             case PictureId(id, box):
-                path = Path(self.collection.catalog.picture(id).path)
-                return self._embed_bytes(snapshot, _read(path), str(path), box)
+                path = self.collection.catalog.picture(id).file()
+                return self._embed_bytes(snapshot, self._read(path), str(path), box)
             case PictureFile(path, box):
-                return self._embed_bytes(snapshot, _read(path.expanduser()), str(path), box)
+                return self._embed_bytes(snapshot, self._read(path.expanduser()), str(path), box)
             case PictureBytes(data, name, box):
                 return self._embed_bytes(snapshot, data, name, box)
+
+    def _read(self, path: Path) -> bytes:
+        if not path.exists():
+            raise NotFoundError(f"There is no file {path}: check the spelling.")
+        try:
+            return read_file(path, Limits.of(self.collection.settings))
+        except PictureError as error:
+            raise PictureError(f"{path} can't be used as a query: {error}.") from error
 
     def _embed_bytes(self, snapshot: Snapshot, data: bytes, name: str, box: Box | None) -> Floats:
         """A picture's vector: the stored one where the collection has this content, otherwise computed."""
@@ -216,13 +224,6 @@ class Engine:
         for term in query.terms:
             if isinstance(term.subject, PictureId):
                 self.collection.catalog.picture(term.subject.id)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise NotFoundError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
 def _crop(image: Image.Image, box: Box, name: str) -> Image.Image:

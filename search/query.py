@@ -20,6 +20,8 @@ Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
 
 _FIELDS = "after|before|folder|tag|camera|width|height|type|text|is|edit-of|near|rating|colour|size"
+_HEAVIEST = 1e6
+_DIGITS = 12
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?)\*")
 _ID = re.compile(r"#(\d+)(?![\w#])")
 _BOX = re.compile(r"\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]")
@@ -102,6 +104,7 @@ def parse(line: str) -> Query:
 
 def parse_terms(line: str) -> tuple[Term, ...]:
     """The terms of a line, maybe none; for a query that has other terms too."""
+    _check_text(line)
     terms, at = [], 0
     while (at := _skip_space(line, at)) < len(line):
         sign = 1.0
@@ -140,20 +143,31 @@ def to_json(query: Query) -> dict[str, Any]:
     return {"terms": terms}
 
 
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"Character {error.start + 1} of the query is half of a surrogate pair: it is no text."
+        ) from error
+
+
 def _term(line: str, at: int, sign: float) -> tuple[Term, int]:
     if found := _FILTER.match(line, at):
         raise _error(line, at, f"filters such as {found.group()!r} are not supported yet")
     weight = 1.0
     if found := _WEIGHT.match(line, at):
         weight, at = float(found.group(1)), found.end()
-        if weight == 0 or at == len(line):
-            raise _error(line, at, "a weight must be above 0 and have a term after it")
+        if not 0 < weight < _HEAVIEST or at == len(line):
+            raise _error(line, at, "a weight must be above 0, below a million, and have a term after it")
     subject, at = _subject(line, at)
     return Term(subject, sign * weight), at
 
 
 def _subject(line: str, at: int) -> tuple[Subject, int]:
     if found := _ID.match(line, at):
+        if len(found.group(1)) > _DIGITS:
+            raise _error(line, at, "no picture has a number this long")
         box, end = _box(line, found.end())
         return PictureId(int(found.group(1)), box), end
     if line[at] == '"':
@@ -177,7 +191,7 @@ def _box(line: str, at: int) -> tuple[Box | None, int]:
     if at == len(line) or line[at] != "[":
         return None, at
     found = _BOX.match(line, at)
-    if not found:
+    if not found or any(len(number) > _DIGITS for number in found.groups()):
         raise _error(line, at, "a box is [x,y,width,height] in pixels")
     x, y, width, height = (int(number) for number in found.groups())
     if not width or not height:
@@ -189,10 +203,11 @@ def _json_term(tree: Any) -> Term:
     if not isinstance(tree, dict):
         raise UsageError(f"A term of a JSON query is an object, not {tree!r}.")
     weight, box = tree.get("weight", 1.0), _json_box(tree.get("box"))
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < abs(weight) < 1e6:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < abs(weight) < _HEAVIEST:
         raise UsageError(f"The weight {weight!r} is not a number other than 0 (below a million).")
     match tree:
         case {"text": str(text)} if text.strip() and box is None:
+            _check_text(text)
             return Term(Text(text.strip()), float(weight))
         case {"picture": int(id)} if not isinstance(id, bool):
             return Term(PictureId(id, box), float(weight))

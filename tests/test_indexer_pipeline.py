@@ -218,3 +218,45 @@ def test_rebuild_can_be_stopped_and_begun_again(collection: Collection, tmp_path
     assert check(collection).problems == []
     rebuild(collection)
     assert collection.status()["index"]["vectors"] == 40
+
+
+SLOW = (
+    RUN.replace(
+        "from tests.homes import toy_load",
+        """
+import signal, time
+from tests.toys import ToyEncoder
+class Slow(ToyEncoder):
+    def encode_pictures(self, batch):
+        try:
+            print("embedding", flush=True)
+            time.sleep(0.3)
+        except BaseException:
+            print("disturbed", flush=True)
+        return super().encode_pictures(batch)
+toy_load = lambda *_: Slow()
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+""",
+    ).replace("collection.index", "report = collection.index")
+    + """
+    print("interrupted", report.interrupted, flush=True)
+"""
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_never_reaches_into_the_model(settings, tmp_path: Path, number: signal.Signals) -> None:
+    root = many(tmp_path / "photos", PICTURES)
+    command = [sys.executable, "-c", SLOW, str(settings.home), str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]) as process:
+        assert process.stdout is not None
+        while "embedding" not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+        told = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    assert told[-1] == "interrupted True"
+    assert "disturbed" not in told
+    with Collection(settings, toy_load) as collection:
+        assert check(collection).problems == []
+        assert 0 < collection.status()["files"] < PICTURES

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from indexer.collection import Collection
-from indexer.errors import BusyError, NotFoundError
+from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.sources.folder import walk
 from tests.homes import toy_load
 
@@ -247,3 +247,35 @@ def test_metadata_beside_pictures_is_read_and_renewed(collection: Collection, ph
         os.utime(root / "red.xmp", (rating, rating))
         assert collection.index([root]).embedded == 0
         assert collection.catalog.picture(1).rating == rating
+
+
+def test_a_root_that_was_renamed_keeps_ids_and_loses_its_old_paths(any_collection: Collection, photos) -> None:
+    root = photos("red", "blue")
+    any_collection.index([root])
+    id = any_collection.catalog.find(path=root / "red.png")
+    new = root.rename(root.with_name("renamed"))
+    report = any_collection.index([new])
+    assert (report.moved, report.added, report.embedded) == (2, 0, 0)
+    assert any_collection.catalog.picture(id).paths == (str(new / "red.png"),)
+
+
+def test_a_missing_root_is_named_and_can_be_forgotten(any_collection: Collection, photos, tmp_path: Path) -> None:
+    root = photos("red", "sub/blue")
+    beside = tmp_path / "photos-2"
+    shutil.copytree(root / "sub", beside)
+    any_collection.index([root, beside])
+    shutil.rmtree(root)
+    assert any_collection.index().missing == [root]
+    assert any_collection.status()["folders"] == [str(root), str(beside)]
+    assert any_collection.forget(root) == 2
+    assert any_collection.catalog.roots() == [beside]
+    assert (any_collection.status()["files"], any_collection.status()["pictures"]) == (1, 1)
+    with pytest.raises(NotFoundError):
+        any_collection.forget(root)
+
+
+def test_what_is_neither_file_nor_folder_is_refused(collection: Collection, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        collection.index([tmp_path / "pipe.png"])
+    assert collection.catalog.roots() == []

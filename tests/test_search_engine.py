@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from threading import Thread
 
@@ -241,3 +242,14 @@ def test_a_snapshot_is_exact_however_close_the_scores_are(n: int, k: int, decima
     np.testing.assert_allclose(hits.scores, expected, rtol=0, atol=1e-6)
     assert not dead[hits.rows].any()
     assert len(set(hits.rows.tolist())) == len(hits.rows)
+
+
+def test_special_files_are_refused_as_queries_without_being_read(engine: Engine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in ("/dev/zero", str(tmp_path / "pipe.png")):
+        with pytest.raises(PictureError, match="not a file"):
+            engine.search(path)
+    small = engine.collection.settings.model_copy(update={"max_bytes": 100})
+    (tmp_path / "large.png").write_bytes(bytes(1000))
+    with Collection(small, toy_load) as collection, pytest.raises(PictureError, match="PIXLOOM_MAX_BYTES"):
+        Engine(collection).search(str(tmp_path / "large.png"))

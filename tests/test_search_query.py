@@ -69,7 +69,17 @@ def test_language(line: str, expected: list[tuple[Text | PictureId | PictureFile
 
 @pytest.mark.parametrize(
     ("line", "place"),
-    [('sunset + "beach', 10), ("cat +", 6), ("#4[1,2,3]", 3), ("#4[1,2,0,3]", 3), ("cat tag:indoor", 5), ("0*cat", 3)],
+    [
+        ("9999999*dog", 9),
+        ("#" + "9" * 5000, 1),
+        ("#1[1,1,1," + "9" * 5000 + "]", 3),
+        ('sunset + "beach', 10),
+        ("cat +", 6),
+        ("#4[1,2,3]", 3),
+        ("#4[1,2,0,3]", 3),
+        ("cat tag:indoor", 5),
+        ("0*cat", 3),
+    ],
 )
 def test_errors_point_at_the_character(line: str, place: int) -> None:
     with pytest.raises(UsageError, match=f"character {place}:") as raised:
@@ -93,6 +103,7 @@ def test_a_query_must_look_for_something(line: str) -> None:
         {"terms": "cat"},
         {"terms": []},
         {"terms": [{"text": ""}]},
+        {"terms": [{"text": "\ud800"}]},
         {"terms": [{"text": "cat", "weight": 0}]},
         {"terms": [{"text": "cat", "weight": True}]},
         {"terms": [{"picture": "12"}]},

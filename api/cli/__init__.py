@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from api.cli.failure import failed
+from api.cli.failure import STOPPED as STOPPED
+from api.cli.failure import failed, stopped
 from api.cli.packages import check_packages
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ COMMANDS = {
     "search": ("api.cli.search", "Find pictures by words, pictures, or both."),
     "similar": ("api.cli.similar", "Find the pictures most like one."),
     "status": ("api.cli.status", "Say what the collection holds and what couldn't be read."),
+    "forget": ("api.cli.forget", "Take a folder out of the collection; its files are left as they are."),
     "check": ("api.cli.check", "Compare catalogue, vectors and thumbnails."),
     "rebuild": ("api.cli.rebuild", "Make anew what `check` found wrong."),
     "serve": ("api.cli.serve", "Answer over HTTP, with a page to search from."),
@@ -36,7 +38,7 @@ COMMANDS = {
 }
 """Command -> the module whose `app` it is, and its line in the help."""
 
-STOPPED, BROKEN_PIPE = 130, 141
+BROKEN_PIPE = 141
 
 
 class LazyGroup(TyperGroup):
@@ -71,8 +73,7 @@ def main(args: Sequence[str] | None = None, load: "Callable[[str, Settings], Enc
         _silence_output()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        return STOPPED
+        return stopped(words)
     except Exception as error:
         return failed(error, words)
     return code

@@ -112,7 +112,8 @@ def _show(shown: _Shown, *, as_json: bool) -> None:
             say(f"  {file}")
         say("How to go on:")
         for what, command in shown.next.items():
-            say(f"  {command:60} {what}")
+            say(f"  {what}:")
+            say(f"      {command}")
     note(sheet.notice)
 
 

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -11,7 +12,7 @@ from api.cli.output import print_json
 from api.problems import document, problem
 from indexer.errors import PixloomError
 
-REFUSED = 2
+REFUSED, STOPPED = 2, 130
 
 
 def failed(error: Exception, args: Sequence[str]) -> int:
@@ -19,10 +20,19 @@ def failed(error: Exception, args: Sequence[str]) -> int:
     told = _describe(error)
     if os.environ.get("PIXLOOM_DEBUG"):
         typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    typer.echo(f"pixloom: {told['detail']}", err=True)
-    if "--json" in _options(args):
-        print_json(told)
+    with suppress(OSError):  # it may be that nothing can be written at all
+        typer.echo(f"pixloom: {told['detail']}", err=True)
+        if "--json" in _options(args):
+            print_json(told)
     return REFUSED
+
+
+def stopped(args: Sequence[str]) -> int:
+    """Say that Ctrl-C was heard."""
+    typer.echo("Stopped.", err=True)
+    if "--json" in _options(args):
+        print_json(document(499, "Stopped", "Stopped by Ctrl-C."))
+    return STOPPED
 
 
 def _describe(error: Exception) -> dict[str, Any]:

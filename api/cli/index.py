@@ -27,7 +27,7 @@ _FIRST = 5
 def index(
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Folders and files; without any, all that were indexed before.")
+        list[str] | None, typer.Argument(help="Folders and files; without any, all that were indexed before.")
     ] = None,
     encoder: EncoderName = None,
     workers: Annotated[int | None, typer.Option(help="Threads that read pictures.", show_default=False)] = None,
@@ -40,16 +40,20 @@ def index(
     Ctrl-C keeps what was read so far, and the next run goes on from there. Exit code 1 means that some
     files couldn't be read: they are listed.
     """
+    if not all(path.strip() for path in paths or ()):
+        raise UsageError("A path is empty: name a folder, as in `pixloom index ~/Pictures`.")
     with opened(context, home, workers=workers) as collection:
         if not paths and not collection.catalog.roots():
             raise UsageError("Nothing has been indexed yet: name a folder, as in `pixloom index ~/Pictures`.")
-        report = _run(collection, paths or [], encoder, retry)
+        report = _run(collection, [Path(path) for path in paths or ()], encoder, retry)
         active = collection.catalog.state().index
         notice = collection.notice(active.encoder) if active else None
         if json:
             print_json(as_dict(report) | {"encoder": active.encoder if active else None, "notice": notice})
         elif not report.interrupted:
             _summary(report)
+        for root in report.missing:
+            note(f"{root} isn't there: its pictures are kept. `pixloom forget {root}` takes them out.")
         note(notice)
     if report.interrupted:
         note(f"Stopped after {report.embedded} pictures: what was done is kept; `pixloom index` goes on from there.")
@@ -61,7 +65,12 @@ def as_dict(report: Report) -> dict[str, Any]:
     """A run's report for `--json`."""
     counts = ("added", "changed", "moved", "gone", "unchanged", "embedded")
     failed = [{"path": str(path), "reason": reason} for path, reason in report.failed]
-    rest = {"failed": failed, "interrupted": report.interrupted, "seconds": round(report.seconds, 3)}
+    rest = {
+        "failed": failed,
+        "missing": [str(root) for root in report.missing],
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+    }
     return {name: getattr(report, name) for name in counts} | rest
 
 

@@ -1,5 +1,7 @@
 """`pixloom status`."""
 
+from pathlib import Path
+
 import typer
 
 from api.cli.home import opened
@@ -19,6 +21,8 @@ def status(context: typer.Context, json: Json = False, home: Home = None) -> int
             return 0
         index, failed = found["index"], found["failed"]
         say(f"home      {collection.settings.home}")
+        for folder in found["folders"]:
+            say(f"folder    {folder}{'' if Path(folder).exists() else ' (not there now)'}")
         say(f"encoder   {found['encoder'] or 'none yet: begin with `pixloom index ~/Pictures`'}")
         say(f"pictures  {found['pictures']} in {found['files']} files")
         size = f" of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB" if index["vectors"] else ""

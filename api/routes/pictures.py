@@ -1,6 +1,5 @@
 """The collection's pictures: listed, shown, added, removed."""
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, UploadFile
@@ -71,9 +70,7 @@ def remove(collection: Opened, id: PictureNumber) -> None:
 def file(collection: Opened, id: PictureNumber) -> FileResponse:
     """The picture as it is on disk."""
     record = collection.catalog.picture(id)
-    held = next((path for path in map(Path, record.paths) if path.is_file()), None)
-    if held is None:
-        raise NotFoundError(f"The file of picture #{id} is gone: {record.path}. `pixloom index` takes note of it.")
+    held = record.file()
     kind = _TYPES.get(record.format)
     place = "inline" if kind else "attachment"
     return FileResponse(

@@ -41,9 +41,12 @@ def exported_towers(models: Path) -> Path:
         with FileLock(models / ".export.lock"):
             if not folder.is_dir():
                 _export_atomically(models, folder)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except (OSError, RuntimeError) as error:
+        # OpenVINO's own writing fails with a RuntimeError that doesn't say why.
+        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(models).free < 2**20:
             raise DiskFullError(f"No space is left for the exported models in {models}: free 150 MB.") from error
+        if isinstance(error, RuntimeError):
+            raise
         raise HomeError(f"Can't write the exported models to {models}: {error.strerror or error}.") from error
     return folder
 

@@ -54,9 +54,11 @@ class PictureTower:
             features[row] = request.get_output_tensor(0).data[0]
 
         self._queue.set_callback(store)
-        for row, picture in enumerate(batch):
-            self._queue.start_async([picture[None]], row)
-        self._queue.wait_all()
+        try:
+            for row, picture in enumerate(batch):
+                self._queue.start_async([picture[None]], row)
+        finally:  # whatever happens: what was started still writes into `features`
+            self._queue.wait_all()
         return features
 
     @cached_property
