@@ -143,7 +143,7 @@ class Collection:
         file = vector_file(self.settings, index) if index else None
         return {
             "encoder": index.encoder if index else None,
-            "folders": [str(root) for root in self.catalog.roots()],
+            "folders": [str(root) for root in self.catalog.roots() if root != self.settings.uploads],
             "pictures": counts["pictures"],
             "files": counts.get(INDEXED, 0),
             "failed": [{"path": path, "reason": reason} for path, reason in self.catalog.failures()],

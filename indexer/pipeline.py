@@ -62,6 +62,7 @@ def run(
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
         writer.flush()
+        report.interrupted |= stopped.is_set()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 
 _FIELDS = "after|before|folder|tag|camera|width|height|type|text|is|edit-of|near|rating|colour|size"
 _HEAVIEST = 1e6
-_DIGITS = 12
+_DIGITS = 100
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?)\*")
 _ID = re.compile(r"#(\d+)(?![\w#])")
 _BOX = re.compile(r"\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]")

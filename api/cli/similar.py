@@ -36,5 +36,5 @@ def similar(
 def named(picture: str) -> int | Path:
     """A picture as users name it: 12, #12 or a path (./12 for a file of that name)."""
     digits = picture.removeprefix("#")
-    number = digits.isascii() and digits.isdigit() and len(digits) <= 12
+    number = digits.isascii() and digits.isdigit() and len(digits) <= 100
     return int(digits) if number else Path(picture).expanduser()

@@ -43,12 +43,16 @@ def exported_towers(models: Path) -> Path:
                 _export_atomically(models, folder)
     except (OSError, RuntimeError) as error:
         # OpenVINO's own writing fails with a RuntimeError that doesn't say why.
-        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(models).free < 2**20:
+        if getattr(error, "errno", None) == errno.ENOSPC or (models.is_dir() and _is_full(models)):
             raise DiskFullError(f"No space is left for the exported models in {models}: free 150 MB.") from error
         if isinstance(error, RuntimeError):
             raise
         raise HomeError(f"Can't write the exported models to {models}: {error.strerror or error}.") from error
     return folder
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 2**20
 
 
 def _version_digest() -> str:
