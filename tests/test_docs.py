@@ -88,6 +88,7 @@ def server(home: Path) -> Iterator[str]:
 def test_commands_in_the_documents_run(
     place: str, lines: list[list[str]], home: Path, server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert main(["index", str(home / "Pictures")]) == 0, "whatever the block before has forgotten is back"
     for words in lines:
         code = run([os.path.expanduser(word) for word in words], server)  # noqa: PTH111 - words, few of them paths
         assert code == 0, f"{place}: {shlex.join(words)}: {capsys.readouterr().err}"
@@ -142,7 +143,7 @@ def test_an_encoder_of_the_readme_is_refused_for_want_of_the_hub_only(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = re.findall(r"--encoder (clip:\S+)", README)[0]
-    assert main(["index", "--encoder", name]) == 2
+    assert main(["index", str(home / "Pictures"), "--encoder", name]) == 2
     assert "hub" in capsys.readouterr().err
 
 
