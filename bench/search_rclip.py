@@ -32,7 +32,7 @@ class StubEncoder:
     """Gives one query vector for any text."""
 
     name = fingerprint = "stub"
-    dimension, picture_size, notice = DIMENSION, 1, None
+    dimension, picture_size, notice, tower = DIMENSION, 1, None, None
 
     def __init__(self, query: np.ndarray) -> None:
         self.query = query

@@ -30,6 +30,8 @@ class StateRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     generation: Mapped[int] = mapped_column(BigInteger, default=0)
     active_index: Mapped[int | None] = mapped_column(Integer, default=None)
+    previous_index: Mapped[int | None] = mapped_column(Integer, default=None)
+    """What `rollback` goes back to."""
 
 
 class RootRow(Base):

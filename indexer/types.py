@@ -60,6 +60,22 @@ class Caption:
     language: str = "en"
 
 
+class Tower(Protocol):
+    """The locked part of an encoder: pictures to features, which are kept, so that whatever lies above it can
+    be changed without reading a picture again."""
+
+    fingerprint: str
+    """Hex digest of weights and preprocessing: equal means the features are the same."""
+    dimension: int
+    """Columns of the features."""
+
+    def features(self, batch: Sequence[Any]) -> Floats:
+        """n prepared pictures -> [n, dimension], rounded to half precision, as they are kept."""
+
+    def project(self, features: Floats) -> Floats:
+        """Features [n, dimension] -> unit-norm vectors of the encoder [n, its dimension]."""
+
+
 class Encoder(Protocol):
     """Turns pictures and texts into unit-norm float32 vectors of one space.
 
@@ -75,6 +91,9 @@ class Encoder(Protocol):
     """Shorter side in pixels below which a picture need not be decoded larger."""
     notice: str | None
     """One line that users must see whenever this encoder is used."""
+    tower: Tower | None
+    """What its vectors are projected from, where it has heads over a locked tower; `encode_pictures` is then
+    the projection of the features."""
 
     def prepare(self, image: Image.Image) -> Any:
         """RGB picture of any size -> the array the model reads, without a batch axis."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from indexer.types import Floats, Pixels
+from indexer.types import Floats, Pixels, Tower
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),
@@ -42,6 +42,7 @@ class ToyEncoder:
     dimension = len(COLOURS)
     picture_size = 64
     notice: str | None = None
+    tower: Tower | None = None
 
     def prepare(self, image: Image.Image) -> Pixels:
         """RGB picture -> uint8 [16, 16, 3]."""

@@ -29,6 +29,7 @@ class ClipEncoder:
     """Any open_clip model with its own preprocessing and tokenizer."""
 
     notice: str | None = None
+    tower = None
 
     def __init__(self, name: str, model: Any, preprocess: Callable[[Image.Image], Any], tokenizer: Any) -> None:
         """`model` arrives on the CPU in float32; it is put into eval mode and onto the GPU if there is one."""

@@ -15,7 +15,7 @@ from indexer.encoders.export import exported_towers
 from indexer.encoders.heads import join, load_heads
 from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop, damaged
 from indexer.models import EMBEDDED_NOTICE
-from indexer.types import Floats, Pixels
+from indexer.types import Floats, Pixels, Tower
 
 
 class EmbeddedEncoder:
@@ -25,6 +25,7 @@ class EmbeddedEncoder:
     name = "embedded"
     picture_size = RESIZE
     notice: str | None = EMBEDDED_NOTICE
+    tower: Tower | None = None
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds an export (indexer.encoders.export). Raises EncoderError when it is damaged."""

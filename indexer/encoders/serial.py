@@ -6,7 +6,24 @@ from typing import Any
 
 from PIL import Image
 
-from indexer.types import Encoder, Floats
+from indexer.types import Encoder, Floats, Tower
+
+
+class SerialTower:
+    """A tower that takes turns with the encoder it belongs to."""
+
+    def __init__(self, tower: Tower, lock: Lock) -> None:
+        self._tower, self._lock = tower, lock
+        self.fingerprint, self.dimension = tower.fingerprint, tower.dimension
+
+    def features(self, batch: Sequence[Any]) -> Floats:
+        """n prepared pictures -> [n, dimension], when it is this caller's turn."""
+        with self._lock:
+            return self._tower.features(batch)
+
+    def project(self, features: Floats) -> Floats:
+        """As the tower itself; plain arithmetic needs no turn."""
+        return self._tower.project(features)
 
 
 class SerialEncoder:
@@ -17,6 +34,7 @@ class SerialEncoder:
         self.name, self.fingerprint = encoder.name, encoder.fingerprint
         self.dimension, self.picture_size = encoder.dimension, encoder.picture_size
         self.notice = encoder.notice
+        self.tower: Tower | None = SerialTower(encoder.tower, self._lock) if encoder.tower else None
 
     def prepare(self, image: Image.Image) -> Any:
         """As the encoder itself; needs no turn."""
