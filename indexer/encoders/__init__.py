@@ -10,10 +10,14 @@ from indexer.types import Encoder
 LOADERS = {
     "embedded": "indexer.encoders.embedded:load",
     "clip": "indexer.encoders.clip:load",
+    "lit": "indexer.encoders.checkpoint:load",
 }
 """What stands before the first colon of a name -> module:function, called with (name, settings)."""
 
-VALID_NAMES = f"auto, embedded, clip:ARCH/WEIGHTS (such as {DEFAULT_CLIP}), clip:hf-hub:ORG/NAME, clip:/PATH/TO/FOLDER"
+VALID_NAMES = (
+    f"auto, embedded, clip:ARCH/WEIGHTS (such as {DEFAULT_CLIP}), clip:hf-hub:ORG/NAME, "
+    "clip:/PATH/TO/FOLDER, lit:NAME or lit:/PATH/TO/FOLDER (trained by `pixloom train lit`)"
+)
 
 _FALLBACK = (
     "No CLIP weights are here and the model hub can't be reached, so the weaker embedded encoder is used: "
@@ -52,6 +56,6 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
 
 def _loader(name: str) -> str:
     kind, _, rest = name.partition(":")
-    if kind not in LOADERS or (kind == "clip") != bool(rest):
+    if kind not in LOADERS or (kind != "embedded") != bool(rest):
         raise UsageError(f"There is no encoder {name!r}. Valid: {VALID_NAMES}.")
     return LOADERS[kind]

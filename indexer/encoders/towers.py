@@ -34,17 +34,18 @@ def crop(image: Image.Image) -> Pixels:
 
 
 class PictureTower:
-    """EfficientNet-Lite2 up to its pooled features (Tan & Le 2019; ImageNet-1k)."""
+    """EfficientNet-Lite2 (Tan & Le 2019; ImageNet-1k), as means over the picture's places: of the widest layer
+    of its last five stages, from textures to parts, and then of the 1,280 channels that its classifier reads."""
 
     FILE = "picture.xml"
-    DIMENSION = 1280
+    DIMENSION = 288 + 528 + 720 + 1248 + 1248 + 1280
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds an export. It is read on first use."""
         self._path = folder / self.FILE
 
     def features(self, batch: Sequence[Pixels]) -> Floats:
-        """n pictures uint8 [260, 260, 3] -> pooled features [n, 1280], not normalised."""
+        """n pictures uint8 [260, 260, 3] -> features [n, 5312], not normalised."""
         features = np.empty((len(batch), self.DIMENSION), np.float32)
         if len(batch) == 1:
             features[0] = self._single.infer([batch[0][None]])[0]
@@ -82,7 +83,7 @@ class TextTower:
 
     def __init__(self, folder: Path) -> None:
         self._model = _compile(folder / self.FILE, "LATENCY").create_infer_request()
-        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._tokenizer = tokenizer(folder / "tokenizer.json")
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """n texts -> unit-norm [n, 384]; what is beyond 256 tokens is left out."""
@@ -112,15 +113,16 @@ def _compile(path: Path, hint: str) -> Any:
         raise damaged(path.parent) from error
 
 
-def _tokenizer(path: Path) -> Any:
+def tokenizer(path: Path) -> Any:
+    """The tokenizer of a tokenizer.json, cutting at 256 tokens and padding to the longest of a batch."""
     tokenizers = _needed("tokenizers")
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        read = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises a bare Exception
         raise damaged(path.parent) from error
-    tokenizer.enable_truncation(MAX_TOKENS)
-    tokenizer.enable_padding()
-    return tokenizer
+    read.enable_truncation(MAX_TOKENS)
+    read.enable_padding()
+    return read
 
 
 def _needed(package: str) -> Any:

@@ -1,0 +1,178 @@
+"""`pixloom train`."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any, Literal
+
+import typer
+
+from api.cli import STOPPED
+from api.cli.home import opened
+from api.cli.options import EncoderName, Home, Json
+from api.cli.output import note, print_json, say, table
+from api.cli.progress import shown
+from indexer.collection import Collection
+from indexer.encoders import resolve
+from indexer.encoders.checkpoint import Checkpoint, folder_of
+from indexer.errors import UsageError
+from indexer.sources.datasets import read_items
+from tuner.learn.data import Pairs, pairs_of, pairs_of_catalog
+from tuner.learn.lit import Recipe
+from tuner.learn.session import Result, tune_lit
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_USUAL = Recipe()
+
+
+@app.callback()
+def train() -> None:
+    """Tune models to your own pictures."""
+
+
+@app.command()
+def lit(
+    context: typer.Context,
+    captions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A data set with captions: JSON lines, COCO, CSV ...", show_default=False),
+    ] = None,
+    from_catalog: Annotated[
+        bool, typer.Option("--from-catalog", help="Train on the captions that the collection has.")
+    ] = False,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the pictures of the captions lie.", show_default=False)
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this split of the data.", show_default=False)
+    ] = None,
+    encoder: EncoderName = None,
+    unlock: Annotated[Literal["none", "text"], typer.Option(help="What learns beside the heads.")] = _USUAL.unlock,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the pictures.")] = _USUAL.epochs,
+    batch: Annotated[int, typer.Option(min=2, max=65536, help="Pictures a step.")] = _USUAL.batch,
+    lr: Annotated[float, typer.Option(min=1e-8, max=1, help="Highest learning rate.")] = _USUAL.lr,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Of the text tower's adapters.")] = _USUAL.rank,
+    dimension: Annotated[int, typer.Option(min=8, max=4096, help="Of the space learned.")] = _USUAL.dimension,
+    holdout: Annotated[float, typer.Option(min=0.005, max=0.5, help="Share to measure by.")] = _USUAL.holdout,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without gain before it ends.")] = _USUAL.patience,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed, the same result.")] = _USUAL.seed,
+    language: Annotated[str, typer.Option(metavar="CODE", help="Which captions.")] = "en",
+    terms: Annotated[str, typer.Option(metavar="TEXT", help="The data's terms of use, for the card.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="What to call it: lit:NAME.")] = "lit",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another folder than the home's models.", show_default=False)
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Teach words to a locked picture tower: locked-image tuning, on pictures with captions.
+
+    Writes a folder that `--encoder lit:NAME` takes. Ctrl-C keeps what was done; the same command goes on from
+    there. Exit code 1 means that some pictures couldn't be read: they are listed and left out.
+    """
+    recipe = Recipe(
+        unlock=unlock,
+        epochs=epochs,
+        batch=batch,
+        lr=lr,
+        rank=rank,
+        dimension=dimension,
+        holdout=holdout,
+        patience=patience,
+        seed=seed,
+    )
+    if (captions is None) != from_catalog:
+        raise UsageError("Name the data: --captions FILE, or --from-catalog for the collection's own captions.")
+    with opened(context, home) as collection, _stoppable() as should_stop, shown() as on_progress:
+        settings = collection.settings
+        folder = out.expanduser().absolute() if out else folder_of(f"lit:{_plain(name)}", settings)
+        _refuse_other(folder)
+        pairs = _pairs(collection, captions, images, split, language)
+        base = _base(collection, encoder)
+        result = tune_lit(
+            base, pairs, recipe, folder, settings, terms=terms, on_progress=on_progress, should_stop=should_stop
+        )
+    if result is None:
+        note("Stopped: what was done is kept, the same command goes on from there.")
+        return STOPPED
+    used = f"lit:{folder}" if out else f"lit:{folder.name}"
+    if json:
+        print_json(_as_dict(result, pairs, used))
+    else:
+        _show(result, pairs, used)
+    return 1 if result.failed else 0
+
+
+def _base(collection: Collection, asked: str | None) -> str:
+    """The encoder whose towers are tuned: the one asked for, or that of the index; of a tuned one, its base."""
+    active = collection.catalog.state().index
+    name, notice = resolve(asked or (active.encoder if active else collection.settings.encoder), collection.settings)
+    note(notice)
+    return Checkpoint.read(folder_of(name, collection.settings)).base if name.startswith("lit:") else name
+
+
+def _pairs(
+    collection: Collection, captions: Path | None, images: Path | None, split: str | None, language: str
+) -> Pairs:
+    if captions is None:
+        if images or split:
+            raise UsageError("--images and --split go with --captions.")
+        return pairs_of_catalog(collection.catalog, language)
+    data = read_items("auto", captions, images, split)
+    pairs = pairs_of(data, captions.name + (f", split {split}" if split else ""), language)
+    pairs.left_out |= {f"of the data are {kind}": count for kind, count in data.problems.counts.items()}
+    return pairs
+
+
+def _plain(name: str) -> str:
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UsageError(f"--name is {name!r}: choose one that a folder can have, or name a folder with --out.")
+    return name
+
+
+def _refuse_other(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: choose another --out.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} holds something already: choose another --name or --out, or delete it.")
+
+
+def _show(result: Result, pairs: Pairs, used: str) -> None:
+    facts = result.checkpoint.facts
+    held = facts["held_out_pictures"]
+    say(f"Trained on {facts['pictures']} pictures with {facts['captions']} captions; on {held} others:")
+    names = next(iter(result.figures.values()))
+    table(
+        ("", *result.figures),
+        [(name.replace("_", " "), *(row[name] for row in result.figures.values())) for name in names],
+    )
+    for why, count in pairs.left_out.items():
+        say(f"Left out: {count} {why}.")
+    for path, reason in result.failed.items():
+        say(f"  can't be read: {path}: {reason}")
+    say(f"It is in {result.folder}. To use it:")
+    say(f"  pixloom models switch {used}")
+
+
+def _as_dict(result: Result, pairs: Pairs, used: str) -> dict[str, Any]:
+    return {
+        "encoder": used,
+        "folder": str(result.folder),
+        **result.checkpoint.facts,
+        "left_out": pairs.left_out,
+        "failed": [{"path": path, "reason": reason} for path, reason in result.failed.items()],
+    }
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Within it, Ctrl-C and SIGTERM wait until whoever works asks for them: models end their step."""
+    stopped = Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
