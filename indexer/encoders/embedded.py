@@ -12,8 +12,9 @@ from PIL import Image
 
 from indexer.config import Settings
 from indexer.encoders.export import exported_towers
+from indexer.encoders.graph import damaged
 from indexer.encoders.heads import join, load_heads
-from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop, damaged
+from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop
 from indexer.models import EMBEDDED_NOTICE
 from indexer.types import Floats, Pixels, Tower
 
