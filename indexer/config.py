@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(256 * 10**6, ge=1, description="largest picture that is decoded")
     max_frames: int = Field(10_000, ge=1, description="longest animation whose first frame is taken")
     thumbnail_size: int = Field(320, ge=16, le=4096, description="longer side of thumbnails, pixels")
+    clip_export: bool = Field(True, description="CLIP's picture tower in OpenVINO where that is faster than torch")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
     @field_validator("home", mode="before")

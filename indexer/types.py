@@ -79,7 +79,8 @@ class Tower(Protocol):
 class Encoder(Protocol):
     """Turns pictures and texts into unit-norm float32 vectors of one space.
 
-    `prepare` is called by several threads at once; the encode methods by one at a time.
+    `prepare` is called by several threads at once; each encode method by one at a time, while the other may
+    be running too.
     """
 
     name: str

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Annotated, Any, Literal
 
 import typer
+from indexer.sources.datasets import read_items
 
 from api.cli import STOPPED
 from api.cli.home import opened
@@ -18,7 +19,6 @@ from indexer.collection import Collection
 from indexer.encoders import resolve
 from indexer.encoders.checkpoint import Checkpoint, folder_of
 from indexer.errors import UsageError
-from indexer.sources.datasets import read_items
 from tuner.learn.data import Pairs, pairs_of, pairs_of_catalog
 from tuner.learn.lit import Recipe
 from tuner.learn.session import Result, tune_lit

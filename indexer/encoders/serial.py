@@ -1,4 +1,4 @@
-"""One caller at a time: models are not made to be run by several threads at once."""
+"""One caller of each tower at a time: models are not made to be run by several threads at once."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -10,7 +10,7 @@ from indexer.types import Encoder, Floats, Tower
 
 
 class SerialTower:
-    """A tower that takes turns with the encoder it belongs to."""
+    """A tower that takes turns with the pictures of the encoder it belongs to."""
 
     def __init__(self, tower: Tower, lock: Lock) -> None:
         self._tower, self._lock = tower, lock
@@ -27,14 +27,15 @@ class SerialTower:
 
 
 class SerialEncoder:
-    """An encoder that threads may share: a search waits while a batch is embedded, and the reverse."""
+    """An encoder that threads may share: pictures wait for pictures and texts for texts, but a search by text
+    for no batch of pictures; that takes seconds, and an export (indexer.encoders.clip_export) longer."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder, self._lock = encoder, Lock()
+        self._encoder, self._pictures, self._texts = encoder, Lock(), Lock()
         self.name, self.fingerprint = encoder.name, encoder.fingerprint
         self.dimension, self.picture_size = encoder.dimension, encoder.picture_size
         self.notice = encoder.notice
-        self.tower: Tower | None = SerialTower(encoder.tower, self._lock) if encoder.tower else None
+        self.tower: Tower | None = SerialTower(encoder.tower, self._pictures) if encoder.tower else None
 
     def prepare(self, image: Image.Image) -> Any:
         """As the encoder itself; needs no turn."""
@@ -42,10 +43,10 @@ class SerialEncoder:
 
     def encode_pictures(self, batch: Sequence[Any]) -> Floats:
         """n prepared pictures -> [n, dimension], when it is this caller's turn."""
-        with self._lock:
+        with self._pictures:
             return self._encoder.encode_pictures(batch)
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """n texts -> [n, dimension], when it is this caller's turn."""
-        with self._lock:
+        with self._texts:
             return self._encoder.encode_texts(texts)

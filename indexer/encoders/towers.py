@@ -1,15 +1,13 @@
 """The embedded encoder's locked towers as OpenVINO runs them; neither torch nor timm nor transformers."""
 
 from collections.abc import Sequence
-from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from indexer.errors import DependencyError, EncoderError
+from indexer.encoders.graph import PictureGraph, compile_graph, damaged, needed
 from indexer.types import Floats, Pixels
 
 RESIZE, CROP = 292, 260
@@ -42,36 +40,11 @@ class PictureTower:
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds an export. It is read on first use."""
-        self._path = folder / self.FILE
+        self._graph = PictureGraph(folder / self.FILE, self.DIMENSION)
 
     def features(self, batch: Sequence[Pixels]) -> Floats:
         """n pictures uint8 [260, 260, 3] -> features [n, 5312], not normalised."""
-        features = np.empty((len(batch), self.DIMENSION), np.float32)
-        if len(batch) == 1:
-            features[0] = self._single.infer([batch[0][None]])[0]
-            return features
-
-        def store(request: Any, row: int) -> None:
-            features[row] = request.get_output_tensor(0).data[0]
-
-        self._queue.set_callback(store)
-        try:
-            for row, picture in enumerate(batch):
-                self._queue.start_async([picture[None]], row)
-        finally:  # whatever happens: what was started still writes into `features`
-            self._queue.wait_all()
-        return features
-
-    @cached_property
-    def _single(self) -> Any:
-        """All threads work on one picture: 0.6 of the queue's latency."""
-        return _compile(self._path, "LATENCY").create_infer_request()
-
-    @cached_property
-    def _queue(self) -> Any:
-        """Streams of few threads each don't wait for one another: beside busy decoding workers they do twice
-        the pictures per second of one stream with all threads."""
-        return _needed("openvino").AsyncInferQueue(_compile(self._path, "THROUGHPUT"), 0)
+        return self._graph.run(batch)
 
 
 class TextTower:
@@ -82,7 +55,7 @@ class TextTower:
     BATCH = 32
 
     def __init__(self, folder: Path) -> None:
-        self._model = _compile(folder / self.FILE, "LATENCY").create_infer_request()
+        self._model = compile_graph(folder / self.FILE, "LATENCY").create_infer_request()
         self._tokenizer = tokenizer(folder / "tokenizer.json")
 
     def embed(self, texts: Sequence[str]) -> Floats:
@@ -98,24 +71,9 @@ class TextTower:
         return embeddings
 
 
-def damaged(folder: Path) -> EncoderError:
-    """The error for an export that can't be read."""
-    return EncoderError(f"The exported models are damaged: delete the folder {folder} and try again.")
-
-
-def _compile(path: Path, hint: str) -> Any:
-    # Full precision is asked for: where the processor has bfloat16 OpenVINO takes it on its own, and the
-    # features then differ between machines (cosine .999 and below).
-    options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
-    try:
-        return _needed("openvino").Core().compile_model(path, "CPU", options)
-    except RuntimeError as error:
-        raise damaged(path.parent) from error
-
-
 def tokenizer(path: Path) -> Any:
     """The tokenizer of a tokenizer.json, cutting at 256 tokens and padding to the longest of a batch."""
-    tokenizers = _needed("tokenizers")
+    tokenizers = needed("tokenizers")
     try:
         read = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises a bare Exception
@@ -123,12 +81,3 @@ def tokenizer(path: Path) -> Any:
     read.enable_truncation(MAX_TOKENS)
     read.enable_padding()
     return read
-
-
-def _needed(package: str) -> Any:
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise DependencyError(
-            f"The embedded encoder needs the package {package}: pip install 'pixloom[embedded]'."
-        ) from error
