@@ -1,7 +1,7 @@
 """What training leaves: a folder with heads, maybe adapters of the text tower, a config and a model card.
 
 config.json         what it is of, how its blocks are weighted, how it was trained, the hash of:
-model.safetensors   the maps of pictures [d, f] and texts [d, t] in 8 bits (`_packed`), their biases and
+model.safetensors   the maps of pictures [d, f] and texts [d, t] in 8 bits (`_packed`); means, biases and
                     adapters.<matrix>.a [rank, in] and .b [out, rank] in half precision
 README.md           the card, for people
 """
@@ -22,7 +22,7 @@ from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders.adapters import Adapters
 from indexer.encoders.headed import HeadedEncoder, Towers
-from indexer.encoders.heads import LiT
+from indexer.encoders.heads import Affine, LiT
 from indexer.errors import EncoderError, NotFoundError, UsageError
 from indexer.types import Floats
 
@@ -122,7 +122,7 @@ def headed(name: str, checkpoint: Checkpoint, settings: Settings) -> HeadedEncod
         towers = towers.tuned(checkpoint.adapters, checkpoint.digest)
     blocks = {"lit": checkpoint.lit, **towers.heads}
     unknown = checkpoint.weights.keys() - blocks.keys()
-    if unknown or checkpoint.lit.picture.shape[1:] != (towers.dimension,):
+    if unknown or len(checkpoint.lit.picture.mean) != towers.dimension:
         raise EncoderError(f"The checkpoint {name} doesn't fit {checkpoint.base}: train it again.")
     heads = {block: blocks[block] for block in checkpoint.weights}
     return HeadedEncoder(name, towers, heads, checkpoint.weights, checkpoint.digest)
@@ -165,11 +165,14 @@ def trained(settings: Settings) -> dict[str, Checkpoint]:
 
 def _named(lit: LiT, adapters: Adapters) -> dict[str, Any]:
     """All tensors by the names that they have in the file."""
-    halves = {"picture.bias": lit.picture_bias, "text.bias": lit.text_bias}
+    packed: dict[str, Any] = {}
+    halves = {}
+    for side, affine in (("picture", lit.picture), ("text", lit.text)):
+        packed |= _packed(side, affine.weight)
+        halves |= {f"{side}.mean": affine.mean, f"{side}.bias": affine.bias}
     for matrix, (a, b) in adapters.items():
         halves |= {f"adapters.{matrix}.a": a, f"adapters.{matrix}.b": b}
-    maps = _packed("picture", lit.picture) | _packed("text", lit.text)
-    return maps | {name: np.ascontiguousarray(array, np.float16) for name, array in halves.items()}
+    return packed | {name: np.ascontiguousarray(array, np.float16) for name, array in halves.items()}
 
 
 def _parts(data: bytes) -> tuple[LiT, dict[str, tuple[Floats, Floats]]]:
@@ -181,10 +184,13 @@ def _parts(data: bytes) -> tuple[LiT, dict[str, tuple[Floats, Floats]]]:
         tensors = {name: array.astype(np.float32) for name, array in load_tensors(data).items()}
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    pictures, texts = _unpacked(tensors, "picture"), _unpacked(tensors, "text")
+    picture, text = (
+        Affine(_unpacked(tensors, side), tensors[f"{side}.mean"], tensors[f"{side}.bias"])
+        for side in ("picture", "text")
+    )
     names = [name.removeprefix("adapters.").removesuffix(".a") for name in sorted(tensors) if name.endswith(".a")]
     adapters = {name: (tensors[f"adapters.{name}.a"], tensors[f"adapters.{name}.b"]) for name in names}
-    return LiT(pictures, tensors["picture.bias"], texts, tensors["text.bias"]), adapters
+    return LiT(picture, text), adapters
 
 
 def _packed(name: str, matrix: Floats) -> dict[str, Any]:

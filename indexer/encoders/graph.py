@@ -83,7 +83,8 @@ def convert(network: Any, *examples: Any) -> Any:
             warnings.simplefilter("ignore")
             traced: Any = torch.jit.trace(network, examples, check_trace=False)  # type: ignore[no-untyped-call]
             converter = frontend.FrontEndManager().load_by_framework("pytorch")
-            graph = converter.convert(converter.load(decoder.TorchScriptPythonDecoder(traced)))
+            source = decoder.TorchScriptPythonDecoder(traced)  # named, as the frontend doesn't keep it alive
+            graph = converter.convert(converter.load(source))
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     return graph

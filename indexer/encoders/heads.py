@@ -75,33 +75,45 @@ class ConSE:
 
 
 @dataclass(frozen=True)
+class Affine:
+    """The map x -> W (x - mean) + bias."""
+
+    weight: Floats
+    """[d, f]."""
+    mean: Floats
+    """[f]. Taken off first: in a bias, rounding would show wherever a mean is large beside its deviation."""
+    bias: Floats
+    """[d]."""
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """[n, f] -> [n, d]."""
+        return (inputs - self.mean) @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True)
 class LiT:
     """Locked-image tuning (Zhai et al. 2022): pictures and texts meet where training has led one affine map
     of each. `tuner.learn.lit` trains them."""
 
-    picture: Floats
-    """[d, f]."""
-    picture_bias: Floats
-    """[d]."""
-    text: Floats
-    """[d, t]."""
-    text_bias: Floats
-    """[d]."""
+    picture: Affine
+    """From features [f] to [d]."""
+    text: Affine
+    """From text embeddings [t] to [d]."""
 
     recipe: ClassVar[str] = "lit 1"
 
     @property
     def dimension(self) -> int:
         """d."""
-        return len(self.picture)
+        return len(self.picture.bias)
 
     def pictures(self, features: Floats) -> Floats:
         """Features [n, f] -> unit-norm [n, d]."""
-        return unit(features @ self.picture.T + self.picture_bias)
+        return unit(self.picture(features))
 
     def texts(self, embeddings: Floats) -> Floats:
         """Text embeddings [n, t] -> unit-norm [n, d]."""
-        return unit(embeddings @ self.text.T + self.text_bias)
+        return unit(self.text(embeddings))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from indexer.encoders.headed import Tokenize
-from indexer.encoders.heads import LiT
+from indexer.encoders.heads import Affine, LiT
 from indexer.types import Floats, Ids
 from search.metrics import recall_at_k
 
@@ -33,7 +33,7 @@ def make_heads(pictures: Floats, texts: Floats, dimension: int, dropout: tuple[f
                 self.maps[side] = torch.nn.Linear(sample.shape[1], dimension)
                 self.drops[side] = torch.nn.Dropout(drop)
                 self.register_buffer(f"{side}_mean", torch.from_numpy(sample.mean(axis=0)))
-                self.register_buffer(f"{side}_deviation", torch.from_numpy(sample.std(axis=0) + 1e-6))
+                self.register_buffer(f"{side}_deviation", torch.from_numpy(_deviation(sample)))
             self.scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
         def forward(self, side: str, inputs: torch.Tensor) -> torch.Tensor:
@@ -41,6 +41,13 @@ def make_heads(pictures: Floats, texts: Floats, dimension: int, dropout: tuple[f
             return torch.nn.functional.normalize(self.maps[side](self.drops[side](even)), dim=1)
 
     return Heads()
+
+
+def _deviation(sample: Floats) -> Floats:
+    """Standard deviation of each column, but never so small that a column which hardly varies drowns the others."""
+    deviation = sample.std(axis=0)
+    floored: Floats = np.maximum(deviation, 0.01 * np.median(deviation) + 1e-6)
+    return floored
 
 
 def info_nce(heads: Any, pictures: Any, texts: Any, names: Ids) -> Any:
@@ -76,12 +83,12 @@ def by_length(module: Any, tokenize: Tokenize, captions: Sequence[str]) -> Encod
 
 
 def folded(heads: Any) -> LiT:
-    """The maps with the standardisation of their inputs folded in."""
-    arrays = []
+    """The maps with the scaling of their inputs folded in."""
+    maps = []
     for side in ("picture", "text"):
         weight = as_array(heads.maps[side].weight) / as_array(getattr(heads, f"{side}_deviation"))
-        arrays += [weight, as_array(heads.maps[side].bias) - weight @ as_array(getattr(heads, f"{side}_mean"))]
-    return LiT(*arrays)
+        maps.append(Affine(weight, as_array(getattr(heads, f"{side}_mean")), as_array(heads.maps[side].bias)))
+    return LiT(*maps)
 
 
 def as_array(tensor: Any) -> Floats:
