@@ -58,9 +58,9 @@ def files(path: Path) -> dict[str | None, list[Path]]:
 def _pictures(source: Source, split: str | None, file: Path, alone: bool) -> Pictures:
     folder = file.parent.parent if file.parent.name == "annotations" else file.parent
     name = split or "images"
-    places = (folder / name, folder / "images" / name, folder / "images", folder)
+    places = [folder / name, folder / "images" / name, folder / "images", folder]
     if source.images is not None:
-        places = (source.images / name, source.images)
+        places = [source.images / name, source.images]
     place = next(place for place in places if place == places[-1] or place.is_dir())
     # In a folder that several splits share, what one leaves unnamed may be another's.
     dedicated = place.name == name or (alone and (place != places[-1] or source.images is not None))

@@ -1,5 +1,6 @@
 """Data sets by the name of their format: their items, streamed, and what is wrong with them, listed."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def read_items(
     `columns` and `encoding` are for tables and text that can't be told by themselves. Raises UsageError for an unknown
     format, NotFoundError where `path` or `images` isn't there.
     """
+    path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay as they are
     if not path.exists():
         raise NotFoundError(f"There is no file or folder {path}: check the spelling.")
     if images is not None and not images.is_dir():

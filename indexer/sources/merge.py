@@ -1,6 +1,6 @@
 """Several records of one picture become one item."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -9,16 +9,19 @@ from indexer.sources.items import Item
 from indexer.sources.problems import Kind, Problems
 
 
-def merged(records: Iterable[tuple[str, Item]], problems: Problems) -> Iterator[Item]:
-    """One item for each picture of (where it is said, what is said), in the order of their first records.
+def merged(
+    records: Iterable[tuple[str, Item]], problems: Problems, key: Callable[[Item], str] = lambda item: str(item.path)
+) -> Iterator[Item]:
+    """One item for each picture of (where it is said, what is said), in the order of their first records; `key` is
+    what records of one picture have in common.
 
     Captions, labels and boxes of all its records come together, each once. Where splits or attributes differ, the
     first stays and the rest is listed as a problem.
     """
     items: dict[str, Item] = {}
     for where, item in records:
-        path = str(item.path)
-        items[path] = _joined(items[path], item, where, problems) if path in items else item
+        name = key(item)
+        items[name] = _joined(items[name], item, where, problems) if name in items else item
     yield from items.values()
 
 

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """A box can't be used and is left out."""
     CONFLICT = "conflict"
     """Two records of one picture contradict each other; the first is kept."""
+    REMOVED = "removed"
+    """The user took the picture out of the collection; it stays out."""
     FILE = "file"
     """A whole file had to be guessed at, is incomplete or doesn't fit."""
 
