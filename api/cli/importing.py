@@ -23,7 +23,7 @@ from api.cli.output import duration, note, print_json, say
 from api.cli.progress import shown
 from indexer.importing import Imported, import_items
 from indexer.sources.datasets import LOADERS, DataSet, read_items
-from indexer.sources.problems import Problems
+from indexer.sources.problems import Kind, Problems
 from indexer.sources.source import Columns
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -95,9 +95,11 @@ def _summary(data: DataSet, result: Imported) -> None:
     say_problems(result.problems)
 
 
-def say_problems(problems: Problems) -> None:
+def say_problems(problems: Problems, without: Kind | None = None) -> None:
     """The first of each kind, and how many there are."""
     for kind, count in problems.counts.items():
+        if kind is without:
+            continue
         say(f"{kind}: {count}")
         for problem in problems.of(kind)[:_FIRST]:
             say(f"  {problem.where}: {problem.what}")

@@ -43,7 +43,7 @@ def index(
     if not all(path.strip() for path in paths or ()):
         raise UsageError("A path is empty: name a folder, as in `pixloom index ~/Pictures`.")
     with opened(context, home, workers=workers) as collection:
-        if not paths and not collection.catalog.roots():
+        if not (paths or collection.catalog.roots() or collection.catalog.sources()):
             raise UsageError("Nothing has been indexed yet: name a folder, as in `pixloom index ~/Pictures`.")
         report = _run(collection, [Path(path) for path in paths or ()], encoder, retry)
         active = collection.catalog.state().index
