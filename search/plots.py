@@ -10,7 +10,7 @@ from indexer.errors import DependencyError, UsageError
 from indexer.reader import write_atomically
 
 _BLUE, _ORANGE, _GREY = "#2f6db3", "#d9772b", "#8a8a8a"
-_MAX_BARS = 40
+_MAX_BARS = 50
 _MAX_NAME = 28
 
 
@@ -60,7 +60,7 @@ def _draw_curve(axes: Any, curve: dict[str, list[float]]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(curve["k"], [str(k) for k in curve["k"]])
     axes.minorticks_off()
-    axes.set(xlabel="k", ylabel="recall@k: share of queries with a right answer among the k best", ylim=(-0.05, 1.05))
+    axes.set(xlabel="k", ylabel="recall@k, share of queries", ylim=(-0.05, 1.05))
     axes.grid(color="#e6e6e6")
     axes.legend(loc="lower right", frameon=False)
 
@@ -76,7 +76,7 @@ def _draw_bars(axes: Any, classes: Sequence[dict[str, Any]], figures: dict[str, 
     axes.plot([row["share"] for row in shown], places, "|", color="black", markersize=8, label="by chance")
     axes.axvline(figures["map"], color=_ORANGE, label=f"mean, mAP {figures['map']:.3f}")
     axes.set_yticks(places, [_shortened(row["name"]) for row in shown], fontsize=8, parse_math=False)
-    axes.set(xlim=(0, 1), ylim=(-0.6, len(shown) - 0.4), xlabel=f"average precision by class{note}")
+    axes.set(xlim=(0, 1.01), ylim=(-0.6, len(shown) - 0.4), xlabel=f"average precision by class{note}")
     axes.legend(loc="lower right")
 
 
@@ -92,7 +92,8 @@ def _draw_reliability(axes: Any, figures: dict[str, Any]) -> None:
         axes.annotate(
             row["pictures"], (row["confidence"], row["accuracy"]), (9, -9), textcoords="offset points", fontsize=8
         )
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence (numbers: pictures in the bin)", ylabel="accuracy")
+    axes.set_aspect("equal")
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence (numbers: pictures in the bin)", ylabel="accuracy")
     axes.set_title(f"accuracy {figures['accuracy']:.3f}, calibration error {figures['ece']:.3f}", fontsize=10)
     axes.grid(color="#e6e6e6")
     axes.legend(loc="upper left", frameon=False)

@@ -25,8 +25,8 @@ class Truth:
     def of(self, places: Sequence[int]) -> "Truth":
         """The truth about some of the pictures, with the classes that any of them shows."""
         shown, known = self.shown[places], self.known[places]
-        kept: list[bool] = shown.any(axis=0).tolist()
-        names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
+        kept = np.flatnonzero(shown.any(axis=0))
+        names = tuple(self.names[place] for place in kept)
         return Truth(names, shown[:, kept], known[:, kept], self.attributes)
 
 
