@@ -67,6 +67,22 @@ class CaptionOut(_Answer):
     language: str
 
 
+class BoxOut(_Answer):
+    """A named part of a picture: x, y, width, height in its pixels."""
+
+    name: str
+    box: tuple[float, float, float, float]
+    supercategory: str | None
+
+
+class SourceOut(_Answer):
+    """A data set that names a picture, and the part of it that the picture is in."""
+
+    format: str
+    path: str
+    split: str | None
+
+
 class PictureOut(_Answer):
     """Everything known of one picture; colours are ('#rrggbb', share in 0..1)."""
 
@@ -89,6 +105,10 @@ class PictureOut(_Answer):
     colours: list[tuple[str, float]]
     keywords: list[str]
     captions: list[CaptionOut]
+    labels: list[str]
+    attributes: dict[str, bool | float | str]
+    boxes: list[BoxOut]
+    sources: list[SourceOut]
 
 
 class PictureRef(BaseModel):
@@ -136,11 +156,21 @@ class IndexOut(BaseModel):
     bytes: int
 
 
+class ImportOut(BaseModel):
+    """A data set that was imported, and how many pictures it names."""
+
+    format: str
+    path: str
+    imported_at: datetime
+    pictures: int
+
+
 class Status(BaseModel):
     """What the collection holds: counts of files unless named otherwise."""
 
     encoder: str | None
     folders: list[str]
+    sources: list[ImportOut]
     pictures: int
     files: int
     failed: list[Failure]

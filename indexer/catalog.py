@@ -12,6 +12,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 from indexer.config import Settings
 from indexer.database import Database, disk_error
 from indexer.errors import NotFoundError
+from indexer.sources.items import Attribute, BoxLabel
+from indexer.statements import Membership, forget_sources, sources, statements
 from indexer.tables import (
     FAILED,
     CaptionRow,
@@ -91,6 +93,11 @@ class Record:
     colours: tuple[tuple[str, float], ...]
     keywords: tuple[str, ...]
     captions: tuple[Caption, ...]
+    labels: tuple[str, ...]
+    attributes: dict[str, Attribute]
+    boxes: tuple[BoxLabel, ...]
+    sources: tuple[Membership, ...]
+    """The data sets that name it."""
 
     def file(self) -> Path:
         """The first of its files that is there; NotFoundError where none is."""
@@ -249,6 +256,18 @@ class Catalog:
             bump(connection)
         return dropped
 
+    def sources(self) -> list[dict[str, Any]]:
+        """The data sets that were imported, with how many pictures they name."""
+        with self.database.read() as connection:
+            return sources(connection)
+
+    def forget_sources(self, path: Path) -> int:
+        """Drop what data sets at or below a path said of pictures; how many data sets."""
+        with self.database.write() as connection:
+            dropped = forget_sources(connection, str(path))
+            bump(connection)
+        return dropped
+
 
 def index_info(row: Any) -> IndexInfo:
     """An IndexInfo of a row that has the columns of the index table."""
@@ -269,6 +288,7 @@ def _record(connection: Connection, row: Any) -> Record:
         path=paths[0],
         paths=tuple(paths),
         keywords=tuple(keywords),
-        captions=tuple(Caption(text, language) for text, language in captions),
+        captions=tuple(dict.fromkeys(Caption(text, language) for text, language in captions)),
+        **statements(connection, row.id),
         **fields,
     )

@@ -18,7 +18,7 @@ from indexer.encoders.serial import SerialEncoder
 from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.indexes import activate, check_stored, index_for, vector_file
 from indexer.models import find
-from indexer.scan import expand, scan
+from indexer.scan import Named, expand, loose_files, scan, scan_files
 from indexer.tables import IGNORED, INDEXED, PENDING
 from indexer.transactions import count_unembedded
 from indexer.types import Encoder, OnProgress, Progress, Report
@@ -66,6 +66,7 @@ class Collection:
         self,
         paths: Sequence[Path] = (),
         *,
+        files: Named | None = None,
         encoder: str | None = None,
         retry: bool = False,
         verify: bool = False,
@@ -74,7 +75,7 @@ class Collection:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Report:
         """Index files and folders, without any those that were indexed before; a second run does only
-        what has changed.
+        what has changed. `files` are single files by their folder, without what else lies there.
 
         Another `encoder` than the index has makes a second index beside it, which answers once it is
         complete. `retry` reads files again that failed. `verify` loads the encoder even if nothing
@@ -83,7 +84,7 @@ class Collection:
         EncoderError before anything is done, BusyError while another process writes, HomeError.
         """
         started, report = time.monotonic(), Report()
-        roots = list(expand(paths)) or self.catalog.roots()
+        roots = list(expand(paths)) or ([] if files else self.catalog.roots())
         missing = [str(path) for path in roots if not path.exists()] if paths else []
         odd = [str(path) for path in roots if paths and not (path.is_file() or path.is_dir())]
         if odd and not missing:
@@ -100,6 +101,8 @@ class Collection:
                     report.missing.append(root)
                 else:
                     scan(self.catalog, root, home=home, report=report, retry=retry, on_progress=on_progress)
+            named = files or (loose_files(self.catalog, roots) if not paths else {})
+            scan_files(self.catalog, named, report=report, retry=retry, on_progress=on_progress)
             self._embed(name, report, on_progress, should_stop)
             self.catalog.restore_files([root for root in roots if paths and root.is_file()])
         report.seconds = time.monotonic() - started
@@ -130,7 +133,7 @@ class Collection:
         """
         path = next(expand([path]))
         with self.writing():
-            known = path in self.catalog.roots()
+            known = self.catalog.forget_sources(path) > 0 or path in self.catalog.roots()
             dropped = self.catalog.forget([path])
         if not (dropped or known):
             raise NotFoundError(f"The collection has nothing of {path}: `pixloom status` lists its folders.")
@@ -144,6 +147,7 @@ class Collection:
         return {
             "encoder": index.encoder if index else None,
             "folders": [str(root) for root in self.catalog.roots() if root != self.settings.uploads],
+            "sources": self.catalog.sources(),
             "pictures": counts["pictures"],
             "files": counts.get(INDEXED, 0),
             "failed": [{"path": path, "reason": reason} for path, reason in self.catalog.failures()],

@@ -1,7 +1,7 @@
 """Compares folders with the catalogue: which files are new, changed or gone since the last look."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from indexer.sources.folder import Found, Listing, look_at, walk
 from indexer.tables import FAILED, INDEXED, PENDING, FileRow
 from indexer.transactions import bump, forget_files, refresh_live
 from indexer.types import OnProgress, Progress, Report
+
+Named = Mapping[str, Collection[str]]
+"""Names of files by their folder."""
 
 _BATCH = 2000
 """Changes written in one transaction."""
@@ -34,10 +37,48 @@ def scan(
     """
     changes = _Changes(catalog, report, retry)
     if root.is_file():
-        changes.compare(Listing(str(root.parent), [look_at(root)]), only=root.name)
+        changes.compare(look_at(str(root.parent), [root.name]), only={root.name})
     else:
         _scan_folder(changes, root, home, on_progress)
     changes.flush()
+
+
+def scan_files(
+    catalog: Catalog,
+    files: Named,
+    *,
+    report: Report,
+    retry: bool = False,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """The same for files that are named one by one, by folder; what else lies there is left alone.
+
+    Folders that can't be listed are counted as missing, and what was known of their files is kept.
+    """
+    changes, progress = _Changes(catalog, report, retry), Progress("scan", 0, sum(map(len, files.values())))
+    for folder, names in files.items():
+        listing = look_at(folder, names)
+        if listing.error:
+            report.missing.append(Path(folder))
+        else:
+            changes.compare(listing, only=names)
+        progress.done += len(names)
+        if on_progress:
+            on_progress(progress)
+    changes.flush()
+
+
+def loose_files(catalog: Catalog, roots: Sequence[Path]) -> dict[str, set[str]]:
+    """Files in the catalogue that lie at or below no root: they came in by their names, with a data set."""
+    found: dict[str, set[str]] = {}
+    tops = {stored_path(str(root)) for root in roots}
+    with catalog.database.read() as connection:
+        for folder in connection.scalars(select(FileRow.folder).distinct()).all():
+            if not any(_below(folder, top) for top in tops):
+                paths = connection.scalars(select(FileRow.path).where(FileRow.folder == folder))
+                names = {Path(path).name for path in paths if path not in tops}
+                found |= {folder: names} if names else {}
+    return found
 
 
 def _scan_folder(changes: "_Changes", root: Path, home: Path, on_progress: OnProgress | None) -> None:
@@ -67,14 +108,15 @@ class _Changes:
         self.changed: list[dict[str, Any]] = []
         self.gone: list[int] = []
 
-    def compare(self, listing: Listing, only: str | None = None) -> None:
-        """One folder's files against the catalogue's; `only` that name where it is given."""
+    def compare(self, listing: Listing, only: Collection[str] | None = None) -> None:
+        """One folder's files against the catalogue's; `only` those names where they are given."""
         known = {row.path: row for row in self._known(listing.folder)}
         if only is not None:
-            known = {path: row for path, row in known.items() if Path(path).name == only}
+            texts = {stored_path(name) for name in only}
+            known = {path: row for path, row in known.items() if os.path.basename(path) in texts}  # noqa: PTH119
         for found in listing.files:
-            path = _text(os.path.join(listing.folder, found.name))  # noqa: PTH118 - called for every file
-            self._compare_file(path, found, known.pop(path, None), _text(listing.folder))
+            path = stored_path(os.path.join(listing.folder, found.name))  # noqa: PTH118 - called for every file
+            self._compare_file(path, found, known.pop(path, None), stored_path(listing.folder))
         # The row of a folder that could not be listed bears the folder's own path: it can be now.
         self.gone += [row.id for row in known.values()]
         self.report.gone += sum(row.state != FAILED for row in known.values())
@@ -84,15 +126,15 @@ class _Changes:
     def unlisted(self, listing: Listing) -> None:
         """List a folder that can't be read among the failures, as a file of its own."""
         found = Found(listing.folder, FAILED, listing.error)
-        known = {row.path: row for row in self._known(_text(listing.folder))}
-        path = _text(listing.folder)
+        known = {row.path: row for row in self._known(stored_path(listing.folder))}
+        path = stored_path(listing.folder)
         self._compare_file(path, found, known.get(path), path)
 
     def known_folders(self, root: str) -> list[str]:
         """Folders at or below `root` that have files in the catalogue."""
-        query = select(FileRow.folder).distinct().where(FileRow.folder.startswith(_text(root), autoescape=True))
+        query = select(FileRow.folder).distinct().where(FileRow.folder.startswith(stored_path(root), autoescape=True))
         with self.catalog.database.read() as connection:
-            return [folder for folder in connection.scalars(query) if _below(folder, _text(root))]
+            return [folder for folder in connection.scalars(query) if _below(folder, stored_path(root))]
 
     def flush(self) -> None:
         """Write what has been collected."""
@@ -118,7 +160,7 @@ class _Changes:
             FileRow.picture_id,
         )
         with self.catalog.database.read() as connection:
-            return connection.execute(query.where(FileRow.folder == _text(folder))).all()
+            return connection.execute(query.where(FileRow.folder == stored_path(folder))).all()
 
     def _compare_file(self, path: str, found: Found, known: Any | None, folder: str) -> None:
         stamp = {"size": found.size, "mtime_ns": found.mtime_ns, "sidecar_ns": found.sidecar_ns}
@@ -155,7 +197,7 @@ def _below(folder: str, parent: str) -> bool:
     return folder == parent or folder.startswith(parent.rstrip(os.sep) + os.sep)
 
 
-def _text(path: str) -> str:
+def stored_path(path: str) -> str:
     """The path as text that can be stored; a name that isn't UTF-8 is shown with backslashes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

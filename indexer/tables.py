@@ -100,8 +100,29 @@ class KeywordRow(Base):
     text: Mapped[str] = mapped_column(String(256), primary_key=True)
 
 
+class SourceRow(Base):
+    """A data set that was imported."""
+
+    __tablename__ = "source"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    format: Mapped[str] = mapped_column(String(32))
+    path: Mapped[str] = mapped_column(Text, unique=True)
+    imported_at: Mapped[datetime]
+
+
+class MemberRow(Base):
+    """A picture that a data set names, and the part of it that the picture is in."""
+
+    __tablename__ = "member"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), primary_key=True, index=True)
+    split: Mapped[str | None] = mapped_column(Text)
+
+
 class CaptionRow(Base):
-    """A sentence about a picture, from a sidecar file or an imported catalogue."""
+    """A sentence about a picture: of the data set `source_id`, or else of a sidecar file."""
 
     __tablename__ = "caption"
 
@@ -109,6 +130,49 @@ class CaptionRow(Base):
     picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), index=True)
     language: Mapped[str] = mapped_column(String(16))
     text: Mapped[str] = mapped_column(Text)
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id"), index=True)
+
+
+class LabelRow(Base):
+    """A name, from a data set, of what a picture as a whole shows; `synset` where it is one of WordNet's."""
+
+    __tablename__ = "label"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    synset: Mapped[str | None] = mapped_column(String(16))
+
+
+class AttributeRow(Base):
+    """A named property, from a data set: a `text`, or a `number`, which is 0 or 1 where it is a `flag`."""
+
+    __tablename__ = "attribute"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    text: Mapped[str | None] = mapped_column(Text)
+    number: Mapped[float | None]
+    flag: Mapped[bool]
+
+
+class BoxRow(Base):
+    """A named part of a picture, from a data set, in pixels of the upright picture."""
+
+    __tablename__ = "box"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    x: Mapped[float]
+    y: Mapped[float]
+    width: Mapped[float]
+    height: Mapped[float]
+    supercategory: Mapped[str | None] = mapped_column(Text)
 
 
 class IndexRow(Base):

@@ -155,7 +155,8 @@ class _Batch:
         )
         captioned = {id: outcome.captions for id, outcome in outcomes.items() if outcome.captions}
         if captioned:
-            self.connection.execute(delete(_CAPTION).where(_CAPTION.c.picture_id.in_(list(captioned))))
+            own = _CAPTION.c.source_id.is_(None)  # the others are what data sets say
+            self.connection.execute(delete(_CAPTION).where(_CAPTION.c.picture_id.in_(list(captioned)), own))
         self._insert_all(
             _CAPTION,
             [

@@ -17,14 +17,25 @@ Labels = NDArray[np.int64]
 def recall_at_k(scores: Floats, relevant: Flags, k: int) -> float:
     """Share of queries with at least one relevant item among the k best, as for captioned pictures
     (Hodosh et al. 2013). A query without any relevant item counts as missed."""
+    return float(np.mean(before_relevant(scores, relevant) < k))
+
+
+def before_relevant(scores: Floats, relevant: Flags) -> NDArray[np.int64]:
+    """How many irrelevant items come before the first relevant one, for each query [q]; where none is relevant, the
+    largest number there is."""
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
     before = ((scores >= best) & ~relevant).sum(axis=1)
-    return float(np.mean((before < k) & relevant.any(axis=1)))
+    return np.where(relevant.any(axis=1), before, np.iinfo(np.int64).max)
 
 
 def precision_at_k(scores: Floats, relevant: Flags, k: int) -> float:
     """Mean share of relevant items among the k best (among all, where there are fewer than k)."""
-    return float(_ranked(scores, relevant)[:, :k].mean())
+    k = min(k, scores.shape[1])
+    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    above, tied = scores > least, scores == least
+    # Places that are left for those tied at the k-th go to irrelevant ones first.
+    places = k - above.sum(axis=1) - (tied & ~relevant).sum(axis=1)
+    return float(np.mean(((above & relevant).sum(axis=1) + np.maximum(places, 0)) / k))
 
 
 def mean_average_precision(scores: Floats, relevant: Flags) -> float:
@@ -45,26 +56,35 @@ def accuracy(scores: Floats, labels: Labels) -> float:
 def expected_calibration_error(confidence: Floats, correct: Flags, bins: int = 15) -> float:
     """Mean distance between confidence and accuracy over equal-width bins of confidence, weighted by the
     bins' sizes (Naeini et al. 2015; Guo et al. 2017). `confidence` [n] in 0..1, `correct` [n]."""
+    gaps = [size * abs(mean - right) for mean, right, size in reliability(confidence, correct, bins)]
+    return float(sum(gaps) / len(confidence))
+
+
+def reliability(confidence: Floats, correct: Flags, bins: int = 15) -> list[tuple[float, float, int]]:
+    """(mean confidence, accuracy, size) of each bin that isn't empty, as `expected_calibration_error` has them."""
     places = np.clip((confidence * bins).astype(np.int64), 0, bins - 1)
-    gaps = np.bincount(places, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    sizes = np.bincount(places, minlength=bins)
+    sums = (np.bincount(places, weights=values, minlength=bins) for values in (confidence, correct))
+    rows = zip(*sums, sizes, strict=True)
+    return [(float(mean / size), float(right / size), int(size)) for mean, right, size in rows if size]
 
 
-def calibrated_confidence(scores: Floats, labels: Labels) -> Floats:
+def calibrated_confidence(scores: Floats, relevant: Flags) -> Floats:
     """Highest softmax probability [q] of each row's scores, with temperature scaling (Guo et al. 2017)
     fitted by likelihood on the other half of the rows, so that no row takes part in its own calibration."""
     confidence = np.empty(len(scores), np.float32)
     for half in (0, 1):
-        scale = _fitted_scale(scores[1 - half :: 2], labels[1 - half :: 2])
+        scale = _fitted_scale(scores[1 - half :: 2], relevant[1 - half :: 2])
         confidence[half::2] = np.exp(_log_softmax(scores[half::2] * scale)).max(axis=1)
     return confidence
 
 
-def _fitted_scale(scores: Floats, labels: Labels) -> float:
-    """The inverse temperature, of 1 to 1000, under which the labels are most likely; 1 without any rows."""
-    rows = np.arange(len(labels))
+def _fitted_scale(scores: Floats, relevant: Flags) -> float:
+    """The inverse temperature, of 1 to 1000, under which what is relevant is most likely, a row's several counting
+    equally; 1 without any rows."""
+    shares = relevant / np.maximum(relevant.sum(axis=1, keepdims=True), 1)
     scales = np.geomspace(1, 1000, 61)
-    return float(max(scales, key=lambda scale: float(_log_softmax(scores * scale)[rows, labels].sum())))
+    return float(max(scales, key=lambda scale: float((_log_softmax(scores * scale) * shares).sum())))
 
 
 def _log_softmax(logits: Floats) -> Floats:

@@ -24,6 +24,8 @@ OWNERS = {
     "onnxruntime": ("indexer/encoders/",),
     "faiss": ("indexer/vectors/faiss",),
     "diffusers": ("tuner/",),
+    "pyarrow": ("indexer/sources/table",),
+    "matplotlib": ("search/plots",),
     "typer": ("api/cli/",),
     "fastapi": ("api/",),
     "starlette": ("api/",),

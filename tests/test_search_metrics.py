@@ -18,6 +18,7 @@ from search.metrics import (
     mean_average_precision,
     precision_at_k,
     recall_at_k,
+    reliability,
 )
 
 
@@ -103,11 +104,33 @@ def test_calibration_finds_the_scale_that_made_the_labels() -> None:
     chances = np.exp(scores * 20) / np.exp(scores * 20).sum(axis=1, keepdims=True)
     labels = (rng.random((4000, 1)) > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)
     correct = scores.argmax(axis=1) == labels
-    assert expected_calibration_error(calibrated_confidence(scores, labels), correct) < 0.05
+    assert (
+        expected_calibration_error(
+            calibrated_confidence(scores, labels[:, None] == np.arange(scores.shape[1])), correct
+        )
+        < 0.05
+    )
     assert expected_calibration_error(chances.max(axis=1) ** 3, correct) > 0.1
+
+
+def test_reliability_holds_every_row_in_its_bin() -> None:
+    confidence = np.array([0.05, 0.15, 0.19, 1.0], np.float32)
+    bins = reliability(confidence, np.array([True, False, True, True]), 10)
+    assert bins == [
+        (pytest.approx(0.05), 1.0, 1),
+        (pytest.approx(0.17), 0.5, 2),
+        (1.0, 1.0, 1),
+    ]
+
+
+def test_calibration_takes_several_right_answers() -> None:
+    """Two answers that are always right together: each can have half of the probability at most."""
+    scores = np.tile(np.array([[1.0, 1.0, 0.0]], np.float32), (20, 1))
+    confidence = calibrated_confidence(scores, np.tile([[True, True, False]], (20, 1)))
+    assert confidence == pytest.approx(0.5, abs=0.01)
 
 
 def test_calibration_of_very_few_rows_is_finite() -> None:
     for n in (1, 2, 3):
-        confidence = calibrated_confidence(np.ones((n, 2), np.float32), np.zeros(n, np.int64))
+        confidence = calibrated_confidence(np.ones((n, 2), np.float32), np.eye(2, dtype=np.bool_)[[0] * n])
         assert np.isfinite(confidence).all() and confidence.shape == (n,)

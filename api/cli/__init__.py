@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "index": ("api.cli.index", "Read folders and files into the collection, or look again at all that were."),
+    "import": ("api.cli.importing", "Read a data set: its pictures, and what it says of them."),
     "search": ("api.cli.search", "Find pictures by words, pictures, or both."),
     "similar": ("api.cli.similar", "Find the pictures most like one."),
     "status": ("api.cli.status", "Say what the collection holds and what couldn't be read."),

@@ -43,7 +43,7 @@ def index(
     if not all(path.strip() for path in paths or ()):
         raise UsageError("A path is empty: name a folder, as in `pixloom index ~/Pictures`.")
     with opened(context, home, workers=workers) as collection:
-        if not paths and not collection.catalog.roots():
+        if not (paths or collection.catalog.roots() or collection.catalog.sources()):
             raise UsageError("Nothing has been indexed yet: name a folder, as in `pixloom index ~/Pictures`.")
         report = _run(collection, [Path(path) for path in paths or ()], encoder, retry)
         active = collection.catalog.state().index
@@ -75,7 +75,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 
 def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: bool) -> Report:
-    with _terminate_like_ctrl_c():
+    with terminate_like_ctrl_c():
         try:
             with shown() as on_progress:
                 return collection.index(paths, encoder=encoder, retry=retry, on_progress=on_progress)
@@ -84,7 +84,8 @@ def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: 
 
 
 @contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
+def terminate_like_ctrl_c() -> Iterator[None]:
+    """Within it, what ends the process from outside is handled as Ctrl-C is."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals can only be caught in the main thread
         return

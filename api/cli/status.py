@@ -23,6 +23,8 @@ def status(context: typer.Context, json: Json = False, home: Home = None) -> int
         say(f"home      {collection.settings.home}")
         for folder in found["folders"]:
             say(f"folder    {folder}{'' if Path(folder).exists() else ' (not there now)'}")
+        for source in found["sources"]:
+            say(f"data set  {source['format']} {source['path']} ({source['pictures']} pictures)")
         say(f"encoder   {found['encoder'] or 'none yet: begin with `pixloom index ~/Pictures`'}")
         say(f"pictures  {found['pictures']} in {found['files']} files")
         size = f" of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB" if index["vectors"] else ""

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,12 +69,17 @@ def walk(root: Path, *, without: Path | None = None) -> Iterator[Listing]:
         waiting += [(path, rules, drop) for path, drop in reversed(folders) if without is None or path != str(without)]
 
 
-def look_at(path: Path) -> Found:
-    """One file by its path, as `walk` would show it; it is taken even if a rule leaves it out."""
-    with os.scandir(path.parent) as scan:
-        entries = list(scan)
-    names = {entry.name: entry for entry in entries}
-    return _found(names[path.name], names)
+def look_at(folder: str, names: Iterable[str]) -> Listing:
+    """Files of a folder by their names, as `walk` would show them; they are taken even if a rule leaves them out."""
+    listing = Listing(folder)
+    try:
+        with os.scandir(folder) as scan:
+            entries = {entry.name: entry for entry in scan}
+    except OSError as error:
+        listing.error = f"folder can't be read: {error.strerror or error}"
+        return listing
+    listing.files += [_found(entries[name], entries) for name in sorted(names) if name in entries]
+    return listing
 
 
 def _own_rules(folder: str, entries: list["os.DirEntry[str]"]) -> Rules:

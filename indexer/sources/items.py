@@ -5,6 +5,8 @@ from pathlib import Path
 
 from indexer.types import Caption
 
+Attribute = str | float | bool
+
 
 @dataclass(frozen=True, slots=True)
 class BoxLabel:
@@ -12,6 +14,8 @@ class BoxLabel:
 
     name: str
     box: tuple[float, float, float, float]
+    supercategory: str | None = None
+    """The wider kind that the name belongs to, as COCO's categories have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Item:
     captions: tuple[Caption, ...] = ()
     labels: tuple[str, ...] = ()
     """Names of what the picture as a whole shows, most usual first."""
-    attributes: dict[str, str | float | bool] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
     """Named properties: CelebA's 40 as bools, other columns of a table as they are."""
     boxes: tuple[BoxLabel, ...] = ()
+    synset: str | None = None
+    """WordNet's number of the one class that all labels are names of, as ImageNet has it: `n01440764`."""
