@@ -34,6 +34,7 @@ COMMANDS = {
     "rebuild": ("api.cli.rebuild", "Make anew what `check` found wrong."),
     "serve": ("api.cli.serve", "Answer over HTTP, with a page to search from."),
     "evaluate": ("api.cli.evaluate", "Measure how well an encoder finds and names pictures."),
+    "train": ("api.cli.train", "Tune models to your own pictures."),
     "models": ("api.cli.models", "List the models that are known."),
     "demo": ("api.cli.demo", "Gather real pictures, index them and ask some questions."),
 }

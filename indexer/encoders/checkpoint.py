@@ -166,7 +166,7 @@ def trained(settings: Settings) -> dict[str, Checkpoint]:
 def _named(lit: LiT, adapters: Adapters) -> dict[str, Any]:
     """All tensors by the names that they have in the file."""
     packed: dict[str, Any] = {}
-    halves = {}
+    halves: dict[str, Floats] = {}
     for side, affine in (("picture", lit.picture), ("text", lit.text)):
         packed |= _packed(side, affine.weight)
         halves |= {f"{side}.mean": affine.mean, f"{side}.bias": affine.bias}

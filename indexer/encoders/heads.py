@@ -87,7 +87,8 @@ class Affine:
 
     def __call__(self, inputs: Floats) -> Floats:
         """[n, f] -> [n, d]."""
-        return (inputs - self.mean) @ self.weight.T + self.bias
+        mapped: Floats = (inputs - self.mean) @ self.weight.T + self.bias
+        return mapped
 
 
 @dataclass(frozen=True)
