@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from indexer.config import Settings
 from indexer.encoders import load_encoder
+from indexer.encoders.blend import Blend
 from indexer.encoders.checkpoint import CONFIG, WEIGHTS, Checkpoint, trained
 from indexer.encoders.heads import Affine, LiT
 from indexer.errors import EncoderError, HomeError, NotFoundError, UsageError
@@ -29,13 +30,13 @@ def toy_lit(seed: int, features: int = 30, texts: int = 12, dimension: int = 8) 
 def toy_checkpoint(seed: int = 0) -> Checkpoint:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(2, 12)).astype(np.float32), rng.normal(size=(9, 2)).astype(np.float32)
-    return Checkpoint.made("embedded", "tower", {"lit": 1.0}, toy_lit(seed), {"layer.0.weight": (a, b)})
+    return Checkpoint.made("embedded", "tower", Blend.even(["lit"]), toy_lit(seed), {"layer.0.weight": (a, b)})
 
 
 @given(st.integers(0, 1000))
 def test_eight_bits_keep_directions(seed: int) -> None:
     lit = toy_lit(seed)
-    kept = Checkpoint.made("embedded", "tower", {"lit": 1.0}, lit, {}).lit
+    kept = Checkpoint.made("embedded", "tower", Blend.even(["lit"]), lit, {}).lit
     rng = np.random.default_rng(seed)
     scale = np.sqrt((lit.picture.weight**2).mean(axis=0))
     features = (lit.picture.mean + rng.normal(size=(5, 30)) / scale).astype(np.float32)
@@ -48,7 +49,7 @@ def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
     made.write(tmp_path / "a", "# card")
     made.write(tmp_path / "a", "# another card")  # in place of the first
     read = Checkpoint.read(tmp_path / "a")
-    assert (read.base, read.tower, dict(read.weights), read.digest) == ("embedded", "tower", {"lit": 1.0}, made.digest)
+    assert (read.base, read.tower, read.blend, read.digest) == ("embedded", "tower", made.blend, made.digest)
     np.testing.assert_array_equal(read.lit.picture.weight, made.lit.picture.weight)
     np.testing.assert_array_equal(read.adapters["layer.0.weight"][1], made.adapters["layer.0.weight"][1])
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["README.md", CONFIG, WEIGHTS]

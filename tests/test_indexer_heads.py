@@ -1,10 +1,13 @@
 """Heads and the encoder made of them, against plain numpy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from indexer.encoders.blend import Blend, brevity
 from indexer.encoders.headed import HeadedEncoder
-from indexer.encoders.heads import Affine, ConSE, LiT, Shared, Visual, join, unit
+from indexer.encoders.heads import Affine, ConSE, LiT, Shared, Visual, unit
 from tests.towers import ToyTowers
 from tests.toys import picture
 
@@ -56,20 +59,39 @@ def test_lit_maps_each_side_and_scales_to_length_one() -> None:
     assert head.dimension == 3
 
 
-def test_blocks_add_up_by_their_weights_and_silent_ones_change_no_ranking() -> None:
+def test_blocks_add_up_by_their_shares_and_silent_ones_change_no_ranking() -> None:
     rng = np.random.default_rng(3)
-    meaning, look = (unit(rng.normal(size=(8, d))) for d in (4, 6))
-    pictures = join([meaning, look], [0.3, 0.7])
-    np.testing.assert_allclose(pictures @ pictures.T, 0.3 * meaning @ meaning.T + 0.7 * look @ look.T, atol=1e-5)
-    words = unit(rng.normal(size=(5, 4)))
-    texts = join([words, Visual(np.eye(6, dtype=np.float32)).texts(words)], [0.3, 0.7])
-    np.testing.assert_allclose(texts @ pictures.T, np.sqrt(0.3) * words @ meaning.T, atol=1e-5)
+    blend = Blend(
+        {"name": 0.2, "said": 0.1, "look": 0.7}, {"name": 9, "said": 1, "look": 1}, {"name": 1, "said": 4, "look": 1}
+    )
+    blocks = {"name": 4, "said": 5, "look": 6}
+    shown = {name: unit(rng.normal(size=(8, d))) for name, d in blocks.items()}
+    pictures = blend.join_pictures(shown)
+    wanted = sum(blend.pictures[name] * shown[name] @ shown[name].T for name in blocks)
+    np.testing.assert_allclose(pictures @ pictures.T, wanted, atol=1e-5)
+    meant = {name: unit(rng.normal(size=(3, d))) for name, d in blocks.items()}
+    meant["look"] = Visual(np.eye(6, dtype=np.float32)).texts(meant["name"])
+    scores = blend.join_texts(meant, ["a dog", "a dog runs", "two dogs run on the beach"]) @ pictures.T
+    for row, (name, said) in zip(range(3), [(9, 1), (3, 2), (1, 4)], strict=True):
+        wanted = name * meant["name"][row] @ shown["name"].T + said * meant["said"][row] @ shown["said"].T
+        np.testing.assert_allclose(
+            scores[row] / np.linalg.norm(scores[row]), wanted / np.linalg.norm(wanted), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [("dog", 1), ("a photo of a dog", 1), ("", 1), ("the of", 1), ("red car", 0.5), ("a man on a horse", 0.5)]
+    + [("two men play", 0), ("a dog runs on the wet grass", 0), ("ein Hund läuft", 0), ("42 dogs", 1), ("狗", 1)],
+)
+def test_brevity_counts_words_that_name_something(text: str, expected: float) -> None:
+    assert brevity(text) == expected
 
 
 def test_an_encoder_of_heads_projects_what_its_tower_sees() -> None:
     towers = ToyTowers()
     shared = {"shared": Shared(16), "again": Shared(16)}
-    encoder = HeadedEncoder("toy", towers, shared, {"shared": 0.25, "again": 0.75})
+    encoder = HeadedEncoder("toy", towers, shared)
     prepared = [encoder.prepare(picture(colour)) for colour in ("red", "olive", "navy")]
     features = encoder.tower.features(prepared)
     assert (features == features.astype(np.float16)).all(), "as they are kept"
@@ -79,9 +101,11 @@ def test_an_encoder_of_heads_projects_what_its_tower_sees() -> None:
         assert vectors.shape == (3, encoder.dimension) == (3, 32) and vectors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert encoder.encode_texts([]).shape == encoder.encode_pictures([]).shape == (0, 32)
+    other = Blend.even([*shared])
+    blends = [other, replace(other, word={"shared": 2, "again": 1}), replace(other, sentence={"shared": 2, "again": 1})]
     fingerprints = {
-        HeadedEncoder("toy", towers, shared, weights, digest).fingerprint
-        for weights in ({"shared": 0.25, "again": 0.75}, {"shared": 0.5, "again": 0.5})
+        HeadedEncoder("toy", towers, shared, blend, digest).fingerprint
+        for blend in blends
         for digest in ("", "trained")
     }
-    assert len(fingerprints) == 4, "weights and what was trained tell encoders apart"
+    assert len(fingerprints) == 6, "shares and what was trained tell encoders apart"

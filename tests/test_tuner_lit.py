@@ -11,6 +11,7 @@ import pytest
 from indexer.config import Settings
 from indexer.encoders import checkpoint as checkpoints
 from indexer.encoders import load_encoder
+from indexer.encoders.blend import Blend
 from indexer.encoders.checkpoint import Checkpoint
 from indexer.errors import EncoderError, UsageError
 from indexer.sources.items import Item
@@ -45,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
 def toy_base(monkeypatch: pytest.MonkeyPatch) -> None:
     """`toy` has towers to train on."""
     monkeypatch.setitem(checkpoints.BASES, "toy", "tests.test_tuner_lit:toy_towers")
-    monkeypatch.setitem(session.BLENDS, "toy", {"lit": 0.5, "shared": 0.5})
+    monkeypatch.setitem(session.BLENDS, "toy", Blend.even(["lit", "shared"]))
 
 
 def toy_towers(_name: str, _settings: Settings) -> ToyTowers:

@@ -1,6 +1,6 @@
 """What training leaves: a folder with heads, maybe adapters of the text tower, a config and a model card.
 
-config.json         what it is of, how its blocks are weighted, how it was trained, the hash of:
+config.json         what it is of, how much its blocks count, how it was trained, the hash of:
 model.safetensors   the maps of pictures [d, f] and texts [d, t] in 8 bits (`_packed`); means, biases and
                     adapters.<matrix>.a [rank, in] and .b [out, rank] in half precision
 README.md           the card, for people
@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders.adapters import Adapters
+from indexer.encoders.blend import Blend
 from indexer.encoders.headed import HeadedEncoder, Towers
 from indexer.encoders.heads import Affine, LiT
 from indexer.errors import EncoderError, NotFoundError, UsageError
@@ -40,8 +41,8 @@ class Checkpoint:
     """The encoder whose towers they need."""
     tower: str
     """Fingerprint of its picture tower."""
-    weights: Mapping[str, float]
-    """Block -> its share of the inner product of two pictures; `lit` and heads of the base."""
+    blend: Blend
+    """Of the block `lit` and of the base's own."""
     lit: LiT
     adapters: Adapters = field(default_factory=dict)
     data: bytes = b""
@@ -55,12 +56,12 @@ class Checkpoint:
         return hashlib.sha256(self.data).hexdigest()
 
     @classmethod
-    def made(cls, base: str, tower: str, weights: Mapping[str, float], lit: LiT, adapters: Adapters) -> "Checkpoint":
+    def made(cls, base: str, tower: str, blend: Blend, lit: LiT, adapters: Adapters) -> "Checkpoint":
         """The checkpoint of what was trained, with all numbers as they will be read from disk."""
         from safetensors.numpy import save
 
         data = save(_named(lit, adapters))
-        return cls(base, tower, weights, *_parts(data), data)
+        return cls(base, tower, blend, *_parts(data), data)
 
     @classmethod
     def read(cls, folder: Path) -> "Checkpoint":
@@ -77,7 +78,7 @@ class Checkpoint:
             data = (folder / WEIGHTS).read_bytes()
             if hashlib.sha256(data).hexdigest() != config["sha256"]:
                 raise ValueError(f"{WEIGHTS} has another hash than {CONFIG} says")
-            return cls(config["base"], config["tower"], config["weights"], *_parts(data), data, config)
+            return cls(config["base"], config["tower"], Blend(**config["blend"]), *_parts(data), data, config)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise EncoderError(
                 f"The checkpoint in {folder} is damaged ({error}): train it again, or copy it anew."
@@ -90,7 +91,7 @@ class Checkpoint:
             "format": FORMAT,
             "base": self.base,
             "tower": self.tower,
-            "weights": dict(self.weights),
+            "blend": asdict(self.blend),
             "sha256": self.digest,
         }
         try:
@@ -121,11 +122,11 @@ def headed(name: str, checkpoint: Checkpoint, settings: Settings) -> HeadedEncod
     if checkpoint.adapters:
         towers = towers.tuned(checkpoint.adapters, checkpoint.digest)
     blocks = {"lit": checkpoint.lit, **towers.heads}
-    unknown = checkpoint.weights.keys() - blocks.keys()
+    unknown = checkpoint.blend.pictures.keys() - blocks.keys()
     if unknown or len(checkpoint.lit.picture.mean) != towers.dimension:
         raise EncoderError(f"The checkpoint {name} doesn't fit {checkpoint.base}: train it again.")
-    heads = {block: blocks[block] for block in checkpoint.weights}
-    return HeadedEncoder(name, towers, heads, checkpoint.weights, checkpoint.digest)
+    heads = {block: blocks[block] for block in checkpoint.blend.pictures}
+    return HeadedEncoder(name, towers, heads, checkpoint.blend, checkpoint.digest)
 
 
 def load_towers(name: str, settings: Settings) -> Towers:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from indexer.encoders.adapters import Adapters
-from indexer.encoders.heads import Head, join
+from indexer.encoders.blend import Blend
+from indexer.encoders.heads import Head
 from indexer.types import Floats
 
 Tokenize = Callable[[Sequence[str]], tuple[Any, ...]]
@@ -51,18 +53,19 @@ class Towers(Protocol):
 
 
 class HeadedEncoder:
-    """Each head fills one block of the vector; their weights are the blocks' shares."""
+    """Each head fills one block of the vector; the blend says how much they count."""
 
     def __init__(
-        self, name: str, towers: Towers, heads: Mapping[str, Head], weights: Mapping[str, float], digest: str = ""
+        self, name: str, towers: Towers, heads: Mapping[str, Head], blend: Blend | None = None, digest: str = ""
     ) -> None:
-        """`heads` and `weights` have the same names; `digest` tells apart what was trained."""
+        """`heads` and `blend` have the same names; `digest` tells apart what was trained."""
         self.name, self.towers, self.heads = name, towers, heads
+        self.blend = blend or Blend.even([*heads])
         self.picture_size, self.notice = towers.picture_size, towers.notice
         self.dimension = sum(head.dimension for head in heads.values())
-        self.weights = [weights[block] for block in heads]
-        recipe = [towers.fingerprint, towers.text_fingerprint, digest, self.weights]
-        recipe += [head.recipe for head in heads.values()]
+        recipe: list[Any] = [towers.fingerprint, towers.text_fingerprint, digest]
+        shares = asdict(self.blend).values()
+        recipe += [[name, head.recipe, *(share[name] for share in shares)] for name, head in heads.items()]
         self.fingerprint = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
         self.tower = LockedTower(self)
 
@@ -72,21 +75,18 @@ class HeadedEncoder:
 
     def encode_pictures(self, batch: Sequence[Any]) -> Floats:
         """n prepared pictures -> unit-norm [n, dimension]."""
-        return self.tower.project(self.tower.features(batch))
+        return self.project(self.tower.features(batch))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """n texts -> unit-norm [n, dimension]."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        return self.join_texts(self.towers.embed(texts))
+        embeddings = self.towers.embed(texts)
+        return self.blend.join_texts({name: head.texts(embeddings) for name, head in self.heads.items()}, texts)
 
-    def join_pictures(self, features: Floats) -> Floats:
+    def project(self, features: Floats) -> Floats:
         """Features [n, f] -> unit-norm [n, dimension], through every head."""
-        return join([head.pictures(features) for head in self.heads.values()], self.weights)
-
-    def join_texts(self, embeddings: Floats) -> Floats:
-        """Text embeddings [n, t] -> unit-norm [n, dimension], through every head."""
-        return join([head.texts(embeddings) for head in self.heads.values()], self.weights)
+        return self.blend.join_pictures({name: head.pictures(features) for name, head in self.heads.items()})
 
 
 class LockedTower:
@@ -104,4 +104,4 @@ class LockedTower:
 
     def project(self, features: Floats) -> Floats:
         """Features [n, dimension] -> the encoder's unit-norm vectors."""
-        return self._encoder.join_pictures(features)
+        return self._encoder.project(features)

@@ -1,6 +1,5 @@
 """Heads: how tower features and text embeddings meet in one space. Each fills one block of the vector."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -87,8 +86,7 @@ class Affine:
 
     def __call__(self, inputs: Floats) -> Floats:
         """[n, f] -> [n, d]."""
-        mapped: Floats = (inputs - self.mean) @ self.weight.T + self.bias
-        return mapped
+        return np.asarray((inputs - self.mean) @ self.weight.T + self.bias, np.float32)
 
 
 @dataclass(frozen=True)
@@ -162,15 +160,6 @@ class Visual:
     def texts(self, embeddings: Floats) -> Floats:
         """Zeros [n, 256]."""
         return np.zeros((len(embeddings), self.dimension), np.float32)
-
-
-def join(blocks: Sequence[Floats], weights: Sequence[float]) -> Floats:
-    """Blocks [n, d1], [n, d2], ... -> unit-norm [n, d1 + d2 + ...].
-
-    Each block is scaled by the root of its weight, so that inner products add up by the weights.
-    """
-    scaled = [np.sqrt(weight) * block for block, weight in zip(blocks, weights, strict=True)]
-    return unit(np.concatenate(scaled, axis=1, dtype=np.float32))
 
 
 def unit(vectors: Floats) -> Floats:

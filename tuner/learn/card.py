@@ -7,7 +7,10 @@ def card(name: str, checkpoint: Checkpoint) -> str:
     """Markdown for the README.md of a checkpoint whose facts are those of `tuner.learn.session`."""
     facts = checkpoint.facts
     recipe = "\n".join(f"| {key} | {value} |" for key, value in facts["recipe"].items())
-    blocks = ", ".join(f"{block} {share:g}" for block, share in checkpoint.weights.items())
+    shares = "\n".join(
+        f"| {block} | {share:g} | {checkpoint.blend.word[block]:g} | {checkpoint.blend.sentence[block]:g} |"
+        for block, share in checkpoint.blend.pictures.items()
+    )
     adapters = sum(a.size + b.size for a, b in checkpoint.adapters.values())
     tuned = f", and {adapters:,} numbers of low-rank adapters on the text tower" if adapters else ""
     return f"""# {name}
@@ -33,7 +36,14 @@ On the held-out pictures, among themselves (a larger collection is harder):
 |---|---|
 {recipe}
 
-Blocks of the vector and their shares: {blocks}. Weights' SHA-256: `{checkpoint.digest}`.
+How much each block of the vector counts between two pictures, and between a picture and a text of one word or of
+three and more (the base's own blocks keep the breadth that the data lack):
+
+| block | pictures | one word | sentence |
+|---|---|---|---|
+{shares}
+
+SHA-256 of the weights: `{checkpoint.digest}`.
 
 ## Limits
 

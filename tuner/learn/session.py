@@ -12,6 +12,7 @@ import numpy as np
 from indexer import __version__
 from indexer.config import Settings
 from indexer.database import disk_error
+from indexer.encoders.blend import Blend
 from indexer.encoders.checkpoint import Checkpoint, headed, load_towers
 from indexer.encoders.headed import HeadedEncoder, Towers
 from indexer.limits import Limits
@@ -22,12 +23,16 @@ from tuner.learn.data import Pairs
 from tuner.learn.lit import Recipe, Trained, train
 from tuner.learn.training_set import TrainingSet, gather
 
-BLENDS: dict[str, dict[str, float]] = {
-    "embedded": {"lit": 0.25, "conse": 0.15, "visual": 0.6},
-    "clip": {"lit": 0.5, "shared": 0.5},
+BLENDS = {
+    "embedded": Blend(
+        pictures={"lit": 0.18, "conse": 0.18, "visual": 0.64},
+        word={"lit": 1.0, "conse": 8.0, "visual": 1.0},
+        sentence={"lit": 1.0, "conse": 0.2, "visual": 1.0},
+    ),
+    "clip": Blend.even(["lit", "shared"]),
 }
-"""Base -> share of each block. Beside what was trained stands what the base can do by itself, so that breadth is not
-lost where the data are narrow."""
+"""Base -> how much blocks count. Beside what was trained stands what the base can do by itself, so that breadth is
+not lost where the data are narrow. Shares were chosen on development data: docs/quality.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,8 @@ def tune_lit(
 def _checkpoint(
     base: str, towers: Towers, trained: Trained, recipe: Recipe, data: TrainingSet, pairs: Pairs, terms: str
 ) -> Checkpoint:
-    weights = BLENDS[base.partition(":")[0]]
-    made = Checkpoint.made(base, towers.fingerprint, weights, trained.lit, trained.adapters)
+    blend = BLENDS[base.partition(":")[0]]
+    made = Checkpoint.made(base, towers.fingerprint, blend, trained.lit, trained.adapters)
     facts = {
         "pixloom": __version__,
         "data": pairs.source,
@@ -113,8 +118,8 @@ def _measure(
     both = headed("trained", checkpoint, settings)
     alone = {name: head for name, head in both.heads.items() if name == "lit"}
     encoders = {
-        "before": HeadedEncoder("before", towers, towers.heads, dict.fromkeys(towers.heads, 1.0)),
-        "trained part alone": HeadedEncoder("lit", both.towers, alone, {"lit": 1.0}),
+        "before": HeadedEncoder("before", towers, towers.heads),
+        "trained part alone": HeadedEncoder("lit", both.towers, alone),
         "trained": both,
     }
     rows = data.rows_of(data.held_out)
