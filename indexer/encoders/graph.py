@@ -83,7 +83,8 @@ def convert(network: Any, example: Any) -> Any:
             warnings.simplefilter("ignore")
             traced: Any = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
             converter = frontend.FrontEndManager().load_by_framework("pytorch")
-            graph = converter.convert(converter.load(decoder.TorchScriptPythonDecoder(traced)))
+            decoded = decoder.TorchScriptPythonDecoder(traced)  # must live as long as the conversion
+            graph = converter.convert(converter.load(decoded))
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     graph.reshape(list(example.shape))
