@@ -63,7 +63,7 @@ def index(
 
 def as_dict(report: Report) -> dict[str, Any]:
     """A run's report for `--json`."""
-    counts = ("added", "changed", "moved", "gone", "unchanged", "embedded")
+    counts = ("added", "changed", "moved", "gone", "unchanged", "embedded", "projected")
     failed = [{"path": str(path), "reason": reason} for path, reason in report.failed]
     rest = {
         "failed": failed,
@@ -75,7 +75,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 
 def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: bool) -> Report:
-    with _terminate_like_ctrl_c():
+    with terminate_like_ctrl_c():
         try:
             with shown() as on_progress:
                 return collection.index(paths, encoder=encoder, retry=retry, on_progress=on_progress)
@@ -84,7 +84,8 @@ def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: 
 
 
 @contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
+def terminate_like_ctrl_c() -> Iterator[None]:
+    """Within it, the signal that ends a process keeps what was done, as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals can only be caught in the main thread
         return
