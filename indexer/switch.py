@@ -44,7 +44,7 @@ class Switch:
         """False where that index answers already."""
         if self.needed:
             self._refuse_losses()
-            _mark(collection.settings, self.index)
+            mark(collection.settings, self.index)
 
     @classmethod
     def to(cls, collection: "Collection", name: str, on_progress: OnProgress | None = None) -> "Switch":
@@ -190,7 +190,8 @@ def building(settings: Settings) -> int | None:
     return index
 
 
-def _mark(settings: Settings, index: IndexInfo) -> None:
+def mark(settings: Settings, index: IndexInfo) -> None:
+    """Note the index that a switch is begun to."""
     write_atomically(_marker(settings), json.dumps({"index": index.id, "encoder": index.encoder}).encode())
 
 

@@ -1,7 +1,6 @@
 """`pixloom models switch`, `rollback` and `drop`."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,13 +17,13 @@ from indexer.errors import UsageError
 from indexer.switch import drop as drop_index
 from search.compare import Comparison, Side
 
-switch_app, rollback_app, drop_app = (typer.Typer(add_completion=False, rich_markup_mode=None) for _ in range(3))
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _NAME = typer.Argument(metavar="NAME", help="A model as `pixloom models` lists it, or the folder of a trained one.")
 _SHOWN = 10
 """Queries of a comparison that are listed; `--json` has all."""
 
 
-@switch_app.command()
+@app.command()
 def switch(context: typer.Context, name: Annotated[str, _NAME], json: Json = False, home: Home = None) -> int:
     """Build the index of another model beside the present one, compare the two, and let the new one answer.
 
@@ -38,7 +37,7 @@ def switch(context: typer.Context, name: Annotated[str, _NAME], json: Json = Fal
         return _show(collection, outcome, as_json=json)
 
 
-@rollback_app.command()
+@app.command()
 def rollback(context: typer.Context, json: Json = False, home: Home = None) -> int:
     """Go back to the index that answered before the last switch; pictures that came since are embedded first.
 
@@ -49,7 +48,7 @@ def rollback(context: typer.Context, json: Json = False, home: Home = None) -> i
         return _show(collection, outcome, as_json=json)
 
 
-@drop_app.command()
+@app.command()
 def drop(context: typer.Context, name: Annotated[str, _NAME], json: Json = False, home: Home = None) -> int:
     """Delete the index of a model, whole or half-built; never the one that answers."""
     with opened(context, home) as collection:
