@@ -24,7 +24,7 @@ from indexer.switch import Switch
 from indexer.types import Floats
 
 WIDTH = 1280
-_CHUNK = 10_000
+_CHUNK = 2000
 
 
 class Tower:

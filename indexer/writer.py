@@ -93,6 +93,7 @@ class Writer:
                 if held:
                     with self.catalog.database.write() as connection:
                         _Batch(connection, self.settings, self.index, self.encoder, counted).write(self.done)
+            self.report.interrupted |= not held
             self.done = []
             _count(self.report, counted)
         self.committed_at = time.monotonic()

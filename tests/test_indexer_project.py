@@ -281,7 +281,7 @@ with Collection(Settings(home=Path(sys.argv[1]), encoder="head:A", workers=2, ba
 def test_killed_at_any_moment_features_and_vectors_agree(settings: Settings, tmp_path: Path) -> None:
     root, moments, heads = many(tmp_path / "photos", 60), random.Random(1), ("head:A", "head:B")
     settings, killed, run = settings.model_copy(update={"encoder": "head:A"}), 0, 0
-    while killed < 10:
+    while killed < 6:
         command = [sys.executable, "-c", RUN, str(settings.home), str(root), heads[run % 2]]
         run += 1
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:

@@ -325,7 +325,7 @@ def test_killed_at_any_moment_one_index_or_the_other_answers(settings: Settings,
     moments, run = random.Random(2), 0
     with Collection(settings, any_toy) as collection:
         collection.index([many(tmp_path / "photos", 120)])
-        while run < 8:
+        while run < 5:
             name = NAMES[1 + run % 3]
             command = [sys.executable, "-c", RUN, str(settings.home), name]
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:

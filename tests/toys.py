@@ -65,7 +65,7 @@ class ToyEncoder:
 
     def _text(self, text: str) -> Floats:
         digest = hashlib.sha256(text.encode()).digest()
-        vector = np.frombuffer(digest[: self.dimension], np.uint8).astype(np.float32) / 255 * 0.01
+        vector = np.frombuffer(digest[: len(COLOURS)], np.uint8).astype(np.float32) / 255 * 0.01
         for word in re.findall(r"[a-z]+", text.lower()):
             if word in COLOURS:
                 vector[_NAMES.index(word)] += 1

@@ -98,9 +98,10 @@ def terminate_like_ctrl_c() -> Iterator[None]:
 
 def _summary(report: Report) -> None:
     counts = ", ".join(f"{name} {getattr(report, name)}" for name in ("added", "changed", "moved", "gone"))
+    projected = f", projected {report.projected}" if report.projected else ""
     failed = f", failed {len(report.failed)}" if report.failed else ""
     rate = f", {report.embedded / report.seconds:.1f} pictures/s" if report.embedded and report.seconds else ""
-    say(f"{counts}{failed}, unchanged {report.unchanged} ({duration(report.seconds)}{rate})".capitalize())
+    say(f"{counts}{projected}{failed}, unchanged {report.unchanged} ({duration(report.seconds)}{rate})".capitalize())
     for path, reason in report.failed[:_FIRST]:
         say(f"  {path}: {reason}")
     if len(report.failed) > _FIRST:
