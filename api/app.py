@@ -1,7 +1,7 @@
 """The HTTP application: one collection and engine, opened while it runs."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
 from api.routes import health, models, page, pictures, search, status
+from api.switching import Switching
 from indexer.collection import Collection, Load
 from indexer.config import Settings
 from indexer.encoders import load_encoder
@@ -30,10 +31,11 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Collection(settings, load) as collection:
+        with Collection(settings, load) as collection, closing(Switching(collection)) as switching:
             app.state.collection = collection
             app.state.engine = Engine(collection)
             app.state.metrics = metrics
+            app.state.switching = switching
             yield
 
     app = FastAPI(

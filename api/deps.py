@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from api.boxes import parse_box
+from api.switching import Switching
 from indexer.collection import Collection
 from search.engine import Engine
 from search.query import Box
@@ -23,12 +24,18 @@ async def _engine(request: Request) -> Engine:
     return engine
 
 
+async def _switching(request: Request) -> Switching:
+    switching: Switching = request.app.state.switching
+    return switching
+
+
 async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in pixels.")] = None) -> Box | None:
     return parse_box(box)
 
 
 Opened = Annotated[Collection, Depends(_collection)]
 Asked = Annotated[Engine, Depends(_engine)]
+Changing = Annotated[Switching, Depends(_switching)]
 Part = Annotated[Box | None, Depends(_box)]
 Line = Annotated[str, Query(max_length=MAX_QUERY, description="A line of the query language.")]
 K = Annotated[int, Query(description="How many pictures to give.")]

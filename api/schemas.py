@@ -1,11 +1,13 @@
 """The shapes of what HTTP gives and takes."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import MAX_QUERY
+from api.switching import State
 
 
 class _Answer(BaseModel):
@@ -165,10 +167,20 @@ class ImportOut(BaseModel):
     pictures: int
 
 
+class Building(BaseModel):
+    """The index that a change of models was begun to: its pictures, of all that can be found."""
+
+    encoder: str
+    pictures: int
+    of: int
+
+
 class Status(BaseModel):
     """What the collection holds: counts of files unless named otherwise."""
 
     encoder: str | None
+    previous: str | None
+    building: Building | None
     folders: list[str]
     sources: list[ImportOut]
     pictures: int
@@ -200,6 +212,70 @@ class Models(BaseModel):
     """The models that are known."""
 
     models: list[ModelOut]
+
+
+class SwitchIn(BaseModel):
+    """The model to change to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=MAX_QUERY)
+
+
+class SideOut(BaseModel):
+    """What one index costs: sizes in bytes, the median time of a query in milliseconds."""
+
+    encoder: str
+    dimension: int
+    vectors: int
+    latency_ms: float | None
+    index_bytes: int
+    model_bytes: int | None
+    memory_bytes: int
+
+
+class ComparedOut(BaseModel):
+    """One query, asked of both indexes."""
+
+    query: str
+    origin: str
+    overlap: float = Field(alias="overlap@10")
+    old_ms: float
+    new_ms: float
+
+
+class ComparisonOut(BaseModel):
+    """Old index against new, on the user's recent queries; `overlap@10` is the mean share of pictures in common."""
+
+    old: SideOut
+    new: SideOut
+    overlap: float | None = Field(alias="overlap@10")
+    queries: list[ComparedOut]
+    skipped: int
+
+
+class SwitchOut(BaseModel):
+    """A change of models: what it is at, how far, and, once it has ended, what became of it. `eta` in seconds."""
+
+    state: Literal["idle", "running", "done", "stopped", "failed"]
+    name: str | None
+    stage: str | None = None
+    done: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    eta: float | None = None
+    switched: bool = False
+    failed: list[Failure] = []
+    comparison: ComparisonOut | None = None
+    error: "Problem | None" = None
+
+    @classmethod
+    def of(cls, state: State) -> "SwitchOut":
+        """From a server's own state."""
+        progress = asdict(state.progress) if state.progress else {}
+        outcome = state.outcome.as_dict() if state.outcome else {}
+        taken = {name: outcome[name] for name in ("switched", "failed", "comparison") if name in outcome}
+        return cls.model_validate({"state": state.state, "name": state.name, "error": state.error, **progress, **taken})
 
 
 class Health(BaseModel):

@@ -4,15 +4,14 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert
 
 from indexer.collection import Collection
 from indexer.config import Settings
-from indexer.indexes import new_index, vector_file
-from indexer.tables import INDEXED, EmbeddingRow, FileRow, IndexRow, PictureRow
+from indexer.indexes import append_rows, new_index
+from indexer.tables import INDEXED, FileRow, PictureRow
 from indexer.transactions import bump
 from indexer.types import Floats
-from indexer.vectors.file import row_crcs
 
 _CHUNK = 10_000
 
@@ -36,17 +35,19 @@ def fill(home: Path, vectors: Floats) -> Settings:
     settings = Settings(home=home, encoder="stub")
     with Collection(settings) as collection, collection.catalog.database.write() as connection:
         index = new_index(connection, "stub", "stub", vectors.shape[1])
-        names, crcs = paths(len(vectors)), row_crcs(vectors)
         for start in range(0, len(vectors), _CHUNK):
-            ids = range(start + 1, min(start + _CHUNK, len(vectors)) + 1)
-            connection.execute(insert(PictureRow), [_picture(id) for id in ids])
-            connection.execute(insert(FileRow), [_file(id, names[id - 1]) for id in ids])
-            rows = [{"index_id": index.id, "picture_id": id, "row": id - 1, "crc": crcs[id - 1]} for id in ids]
-            connection.execute(insert(EmbeddingRow), rows)
-        vector_file(settings, index).append(vectors, np.arange(1, len(vectors) + 1), 0)
-        connection.execute(update(IndexRow).values(rows=len(vectors)))
+            some = vectors[start : start + _CHUNK]
+            append_rows(connection, settings, index, add_pictures(connection, start, len(some)), some)
         bump(connection, active_index=index.id)
     return settings
+
+
+def add_pictures(connection: Connection, start: int, count: int) -> list[int]:
+    """Enter so many pictures with a file each, numbered from `start`; their ids."""
+    ids, names = range(start + 1, start + count + 1), paths(start + count)
+    connection.execute(insert(PictureRow), [_picture(id) for id in ids])
+    connection.execute(insert(FileRow), [_file(id, names[id - 1]) for id in ids])
+    return list(ids)
 
 
 def _picture(id: int) -> dict[str, object]:

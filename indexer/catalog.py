@@ -45,6 +45,13 @@ _HAS_EMBEDDING = (
     .join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
     .where(EmbeddingRow.index_id == bindparam("index"), PictureRow.hash == bindparam("hash"))
 )
+_HAS_FEATURES = (
+    select(EmbeddingRow.row)
+    .join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
+    .join(IndexRow, IndexRow.id == EmbeddingRow.index_id)
+    .where(IndexRow.fingerprint == bindparam("tower"), PictureRow.hash == bindparam("hash"))
+    .limit(1)
+)
 
 _LARGEST_ID = 2**31 - 1
 """Databases refuse larger numbers with an error of their own."""
@@ -60,6 +67,12 @@ class IndexInfo:
     dimension: int
     kind: str
     rows: int
+    created_at: datetime | None = None
+    """With the id it tells an index from a later one that was given the number of a dropped one."""
+
+    def same(self, other: "IndexInfo") -> bool:
+        """Whether both are states of one index."""
+        return (self.id, self.created_at) == (other.id, other.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +210,15 @@ class Catalog:
         with self.database.read() as connection:
             return list(connection.scalars(select(PictureRow.id).where(~PictureRow.live)))
 
-    def row(self, index: int, id: int) -> int | None:
-        """The row of a live picture in an index; None where it has none."""
-        query = select(EmbeddingRow.row).join(PictureRow, PictureRow.id == EmbeddingRow.picture_id)
-        query = query.where(EmbeddingRow.index_id == index, EmbeddingRow.picture_id == id, PictureRow.live)
-        with self.database.read() as connection:
-            return connection.scalar(query) if id <= _LARGEST_ID else None
-
     def has_embedding(self, index: int, hash: str) -> bool:
         """Whether the content `hash` has a vector in the index."""
         with self.database.read() as connection:
             return connection.scalar(_HAS_EMBEDDING, {"index": index, "hash": hash}) is not None
+
+    def has_features(self, tower: str, hash: str) -> bool:
+        """Whether features of the content `hash` are kept, as the tower of that fingerprint made them."""
+        with self.database.read() as connection:
+            return connection.scalar(_HAS_FEATURES, {"tower": tower, "hash": hash}) is not None
 
     def remove(self, id: int) -> Record:
         """Take a picture out of the collection, whatever files hold it; they are left as they are."""
@@ -271,7 +282,7 @@ class Catalog:
 
 def index_info(row: Any) -> IndexInfo:
     """An IndexInfo of a row that has the columns of the index table."""
-    return IndexInfo(row.id, row.encoder, row.fingerprint, row.dimension, row.kind, row.rows)
+    return IndexInfo(row.id, row.encoder, row.fingerprint, row.dimension, row.kind, row.rows, row.created_at)
 
 
 def _record(connection: Connection, row: Any) -> Record:

@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, select
 
 from indexer.catalog import IndexInfo
 from indexer.collection import Collection
-from indexer.indexes import vector_file
+from indexer.indexes import FEATURES, stored_sets, vector_file
 from indexer.reader import thumbnail_path
 from indexer.tables import EmbeddingRow, FileRow, PictureRow
 from indexer.types import OnProgress, Progress
@@ -36,12 +36,16 @@ class Checkup:
 
 
 def check(collection: Collection, on_progress: OnProgress | None = None) -> Checkup:
-    """Compare the catalogue with the vector file row by row, with thumbnails, and with FAISS."""
+    """Compare the catalogue with every vector file row by row, features too, with thumbnails, and with FAISS."""
     result = Checkup(pictures=collection.catalog.counts()["pictures"])
-    index = collection.catalog.state().index
-    if index is not None:
-        result.vectors = index.rows
-        _check_vectors(collection, index, result, on_progress)
+    active = collection.catalog.state().index
+    with collection.catalog.database.read() as connection:
+        sets = stored_sets(connection)
+    for index in sets:
+        answers = active is not None and index.id == active.id
+        if answers:
+            result.vectors = index.rows
+        _check_set(collection, index, result, on_progress, answers=answers)
     _check_live(collection, result)
     missing = sum(1 for _ in without_thumbnail(collection))
     if missing:
@@ -49,22 +53,27 @@ def check(collection: Collection, on_progress: OnProgress | None = None) -> Chec
     return result
 
 
-def _check_vectors(collection: Collection, index: IndexInfo, result: Checkup, on_progress: OnProgress | None) -> None:
+def _check_set(
+    collection: Collection, index: IndexInfo, result: Checkup, on_progress: OnProgress | None, *, answers: bool
+) -> None:
+    what = "features" if index.kind == FEATURES else "vectors"
+    whose = "" if answers else f" of {index.encoder}"
     file = vector_file(collection.settings, index)
     with collection.catalog.database.read() as connection:
         counted = connection.scalar(
             select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.index_id == index.id)
         )
     if counted != index.rows:
-        result.problems.append(f"the catalogue lists {counted} vectors and counts {index.rows}")
+        result.problems.append(f"the catalogue lists {counted} {what}{whose} and counts {index.rows}")
     if file.stored() < index.rows:
-        result.problems.append(f"{file.vectors_path} holds {file.stored()} of {index.rows} vectors")
+        result.problems.append(f"{file.vectors_path} holds {file.stored()} of {index.rows} {what}")
         return
     bad = [row for row, sound in sound_rows(collection, index, on_progress) if not sound]
     if bad:
         shown = ", ".join(map(str, bad[:10]))
-        result.problems.append(f"{len(bad)} vectors differ from the catalogue's checksums or pictures (rows {shown})")
-    elif not _faiss_agrees(collection, index):
+        differ = "differ from the catalogue's checksums or pictures"
+        result.problems.append(f"{len(bad)} {what}{whose} {differ} (rows {shown})")
+    elif answers and not _faiss_agrees(collection, index):
         result.problems.append("FAISS and a plain scan give different results over the vector file")
 
 

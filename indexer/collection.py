@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -14,16 +13,18 @@ from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
-from indexer.encoders.serial import SerialEncoder
+from indexer.encoders.kept import KeptEncoders
 from indexer.errors import BusyError, NotFoundError, UsageError
-from indexer.indexes import activate, check_stored, index_for, vector_file
+from indexer.indexes import activate, coverage, index_for, previous_index, stored_sets, vector_file
 from indexer.models import find
 from indexer.scan import Named, expand, loose_files, scan, scan_files
+from indexer.switch import Switch, building
 from indexer.tables import IGNORED, INDEXED, PENDING
-from indexer.transactions import count_unembedded
 from indexer.types import Encoder, OnProgress, Progress, Report
 
 Load = Callable[[str, Settings], Encoder]
+WAIT = 3.0
+"""Seconds that another writer may take to end; a change of models holds the lock for a commit at a time."""
 
 
 class Collection:
@@ -33,10 +34,7 @@ class Collection:
         """Open, making the home folder where there is none; `load` turns a name into an encoder."""
         self.settings = settings
         self.catalog = Catalog(settings)
-        self._load = load
-        self._encoder: Encoder | None = None
-        self._asked = ""
-        self._loading = Lock()
+        self._encoders = KeptEncoders(lambda name: load(name, settings))
 
     def __enter__(self) -> "Collection":
         return self
@@ -48,17 +46,22 @@ class Collection:
         """Give the catalogue's connections back."""
         self.catalog.close()
 
-    def encoder(self, name: str) -> Encoder:
-        """The encoder of that name, loaded once; `auto` is the one that suits this machine."""
-        with self._loading:
-            if self._encoder is None or name not in (self._encoder.name, self._asked):
-                self._encoder, self._asked = SerialEncoder(self._load(name, self.settings)), name
-            return self._encoder
+    def encoder(self, name: str, fingerprint: str | None = None) -> Encoder:
+        """The encoder of that name, loaded once; `auto` is the one that suits this machine.
+
+        With a `fingerprint`, of that very version where it can be had: the caller compares.
+        """
+        return self._encoders.get(name, fingerprint)
+
+    def renewed_encoder(self, name: str) -> Encoder:
+        """The encoder of that name as it is on disk now, which may not be what was loaded before."""
+        return self._encoders.renewed(name)
 
     def notice(self, name: str) -> str | None:
         """What users must know whenever they see results of the encoder of that name."""
-        if self._encoder is not None and self._encoder.name == name:
-            return self._encoder.notice
+        encoder = self._encoders.kept(name)
+        if encoder is not None:
+            return encoder.notice
         spec = find(name)
         return spec.notice if spec else None
 
@@ -70,7 +73,7 @@ class Collection:
         encoder: str | None = None,
         retry: bool = False,
         verify: bool = False,
-        wait: float = 0,
+        wait: float = WAIT,
         on_progress: OnProgress | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Report:
@@ -78,10 +81,11 @@ class Collection:
         what has changed. `files` are single files by their folder, without what else lies there.
 
         Another `encoder` than the index has makes a second index beside it, which answers once it is
-        complete. `retry` reads files again that failed. `verify` loads the encoder even if nothing
-        waits, and embeds all anew if it isn't the very one that made the index. `wait` is how many
-        seconds another writer may take to end. Raises NotFoundError for a path that doesn't exist and
-        EncoderError before anything is done, BusyError while another process writes, HomeError.
+        complete; without one, it is the index's own, or that of the settings where there is no index yet.
+        `retry` reads files again that failed. `verify` loads the encoder even if nothing waits, and embeds
+        all anew if it isn't the very one that made the index. `wait` is how many seconds another writer may
+        take to end. Raises NotFoundError for a path that doesn't exist and EncoderError before anything is
+        done, BusyError while another process writes, HomeError.
         """
         started, report = time.monotonic(), Report()
         roots = list(expand(paths)) or ([] if files else self.catalog.roots())
@@ -92,7 +96,7 @@ class Collection:
         if missing:
             raise NotFoundError(f"There is no file or folder {', '.join(missing)}: check the spelling.")
         with self.writing(wait):
-            name = self._load_first(encoder, verify, on_progress)
+            encoder_first = self._load_first(encoder, verify, on_progress)
             if paths:
                 self.catalog.add_roots(roots)
             home = self.settings.home
@@ -103,22 +107,53 @@ class Collection:
                     scan(self.catalog, root, home=home, report=report, retry=retry, on_progress=on_progress)
             named = files or (loose_files(self.catalog, roots) if not paths else {})
             scan_files(self.catalog, named, report=report, retry=retry, on_progress=on_progress)
-            self._embed(name, report, on_progress, should_stop)
+            other = self._embed(encoder_first, report, on_progress, should_stop)
             self.catalog.restore_files([root for root in roots if paths and root.is_file()])
+        if other is not None:
+            with self.switching():
+                Switch(self, other, report).swap(on_progress, should_stop)
         report.seconds = time.monotonic() - started
         return report
 
-    @contextmanager
-    def writing(self, wait: float = 0) -> Iterator[None]:
+    def writing(self, wait: float = WAIT) -> AbstractContextManager[None]:
         """Hold the home folder's write lock; BusyError where another has it for longer than `wait` s."""
-        lock = FileLock(self.settings.home / "write.lock", timeout=wait)
+        home = self.settings.home
+        return self._locked(
+            "write.lock",
+            wait,
+            f"Another process is indexing into {home}: wait for it to end, "
+            "or stop it; what it has done so far is kept.",
+        )
+
+    def switching(self) -> AbstractContextManager[None]:
+        """Be the only one who changes the model of the home folder; BusyError where another does."""
+        home = self.settings.home
+        return self._locked(
+            "switch.lock", 0, f"Another change of models is under way in {home}: wait for it to end, or stop it."
+        )
+
+    @contextmanager
+    def turn(self, stopped: Callable[[], bool]) -> Iterator[bool]:
+        """Hold the write lock, however long others take to end; False where it was stopped while waiting."""
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(self.writing(0.5))
+                    break
+                except BusyError:
+                    if stopped():
+                        yield False
+                        return
+            yield True
+
+    @contextmanager
+    def _locked(self, name: str, wait: float, refusal: str) -> Iterator[None]:
+        # One thread may take the lock and another let go of it, as when a request begins a long run.
+        lock = FileLock(self.settings.home / name, timeout=wait, thread_local=False)
         try:
             lock.acquire()
         except Timeout as error:
-            raise BusyError(
-                f"Another process is indexing into {self.settings.home}: wait for it to end, "
-                "or stop it; what it has done so far is kept."
-            ) from error
+            raise BusyError(refusal) from error
         except OSError as error:
             raise disk_error(error, self.settings.home) from error
         try:
@@ -142,10 +177,12 @@ class Collection:
     def status(self) -> dict[str, Any]:
         """Counts and failures as in the interface's Status, sizes in bytes."""
         counts, state = self.catalog.counts(), self.catalog.state()
-        index = state.index
+        index, previous = state.index, previous_index(self.catalog)
         file = vector_file(self.settings, index) if index else None
         return {
             "encoder": index.encoder if index else None,
+            "previous": previous.encoder if previous else None,
+            "building": self._building(index),
             "folders": [str(root) for root in self.catalog.roots() if root != self.settings.uploads],
             "sources": self.catalog.sources(),
             "pictures": counts["pictures"],
@@ -163,42 +200,53 @@ class Collection:
             "version": __version__,
         }
 
-    def _load_first(self, encoder: str | None, verify: bool, on_progress: OnProgress | None) -> str:
-        """The name of the encoder to embed with. One that the index doesn't have is loaded at once: if it
-        can't be, nothing has been done yet."""
-        name, active = encoder if encoder is not None else self.settings.encoder, self.catalog.state().index
-        if active is not None and name in ("auto", active.encoder):
-            name = active.encoder
-            if not verify:
-                return name
-        return self._loaded(name, on_progress).name
+    def _building(self, active: IndexInfo | None) -> dict[str, Any] | None:
+        """How far the index is that a switch was begun to."""
+        id = building(self.settings)
+        with self.catalog.database.read() as connection:
+            begun = next((index for index in stored_sets(connection) if index.id == id), None)
+        if begun is None or (active is not None and begun.id == active.id):
+            return None
+        done, total = coverage(self.catalog, begun.id)
+        return {"encoder": begun.encoder, "pictures": done, "of": total}
 
-    def _loaded(self, name: str, on_progress: OnProgress | None) -> Encoder:
-        if on_progress:
+    def _load_first(self, name: str | None, verify: bool, on_progress: OnProgress | None) -> Encoder | None:
+        """An encoder that the index doesn't have is loaded at once: if it can't be, nothing has been done yet."""
+        active = self.catalog.state().index
+        if active is None:
+            return self._loaded(name or self.settings.encoder, None, on_progress)
+        if name in (None, "auto", active.encoder):
+            return self._loaded(active.encoder, active.fingerprint, on_progress) if verify else None
+        return self._loaded(name, None, on_progress)
+
+    def _loaded(self, name: str, fingerprint: str | None, on_progress: OnProgress | None) -> Encoder:
+        if on_progress and self._encoders.kept(name) is None:
             on_progress(Progress("load encoder"))  # takes seconds, or minutes where weights are fetched
-        return self.encoder(name)
+        return self.encoder(name, fingerprint)
 
     def _embed(
-        self, name: str, report: Report, on_progress: OnProgress | None, should_stop: Callable[[], bool]
-    ) -> None:
-        loaded = self._encoder is not None and self._encoder.name == name
+        self,
+        encoder: Encoder | None,
+        report: Report,
+        on_progress: OnProgress | None,
+        should_stop: Callable[[], bool],
+    ) -> Encoder | None:
+        """Bring the index that answers up to date; or give back the encoder, where it is of another one."""
         active = self.catalog.state().index
-        if not self._waiting(active) and (active is None or not loaded or self._encoder_made(active)):
-            return
-        encoder = self._loaded(name, None if loaded else on_progress)
+        waiting = pipeline.waiting(self.catalog, active.id if active else None)
+        if active is None and not waiting:
+            return None
+        if encoder is None:
+            assert active is not None, "without an index, the encoder is loaded first"
+            if not waiting:
+                return None
+            encoder = self._loaded(active.encoder, active.fingerprint, on_progress)
+        if active is not None and active.fingerprint != encoder.fingerprint:
+            return encoder
         index = index_for(self.catalog, encoder)
-        check_stored(self.settings, index)
         if active is None:
             activate(self.catalog, index)
         pipeline.run(
             self.catalog, self.settings, index, encoder, report, on_progress=on_progress, should_stop=should_stop
         )
-        if not report.interrupted:
-            activate(self.catalog, index)
-
-    def _encoder_made(self, index: IndexInfo) -> bool:
-        return self._encoder is not None and self._encoder.fingerprint == index.fingerprint
-
-    def _waiting(self, index: IndexInfo | None) -> int:
-        with self.catalog.database.read() as connection:
-            return count_unembedded(connection, index.id if index else None)
+        return None

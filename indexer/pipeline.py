@@ -2,24 +2,29 @@
 runs the model, and every batch is committed whole."""
 
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
 from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
+from indexer.indexes import check_stored, feature_sets
+from indexer.meter import Meter
+from indexer.project import project
 from indexer.reader import Outcome, Reader
 from indexer.transactions import count_unembedded, unembedded
-from indexer.types import Encoder, OnProgress, Progress, Report
+from indexer.types import Encoder, OnProgress, Report
 from indexer.writer import Writer
 
 _PAGE = 500
 """Files taken from the catalogue at a time: memory stays flat however many wait."""
+TurnOf = Callable[[Callable[[], bool]], AbstractContextManager[bool]]
+"""Makes a `Turn` of what says whether the user has stopped the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +41,81 @@ def run(
     encoder: Encoder,
     report: Report,
     *,
+    turn: TurnOf = lambda _: nullcontext(True),
     on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Embed every file that waits for `index`, counting into `report`.
+    """Embed every file that waits for `index`, counting into `report`: from kept features where there are some,
+    otherwise from the picture.
 
     When `should_stop` turns true, or on Ctrl-C, what has been read so far is committed, and
-    `report.interrupted` is set; the next run goes on from there. Raises HomeError where the disk
-    can't be written; nothing half-written is left then either.
+    `report.interrupted` is set; the next run goes on from there. `turn` is asked for before each commit by a
+    caller that doesn't hold the write lock all the time. Raises HomeError where the disk can't be written;
+    nothing half-written is left then either.
     """
-    reader = Reader(catalog, settings, index.id, encoder.prepare, encoder.picture_size)
-    writer = Writer(catalog, settings, index, encoder, report)
-    meter = _Meter(catalog, index.id, on_progress)
-    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="read")
     with _held_signals() as stopped:
+
+        def stop() -> bool:
+            return stopped.is_set() or should_stop()
+
+        check_stored(settings, index)
+        _check_features(catalog, settings, encoder)
+        my_turn = partial(turn, stop)
         try:
-            for outcome in _read_ahead(executor, reader, _tasks(catalog, index.id), settings):
-                writer.add(outcome)
-                meter.step()
-                if stopped.is_set() or should_stop():
-                    report.interrupted = True
-                    break
+            project(catalog, settings, index, encoder, report, my_turn, on_progress=on_progress, should_stop=stop)
         except KeyboardInterrupt:  # raised by the progress shown, say
             report.interrupted = True
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-        writer.flush()
+        if not report.interrupted:
+            _read(
+                catalog,
+                settings,
+                encoder,
+                Writer(catalog, settings, index, encoder, report, my_turn),
+                on_progress,
+                stop,
+            )
         report.interrupted |= stopped.is_set()
+
+
+def _read(
+    catalog: Catalog,
+    settings: Settings,
+    encoder: Encoder,
+    writer: Writer,
+    on_progress: OnProgress | None,
+    stop: Callable[[], bool],
+) -> None:
+    """Read what still waits, with workers ahead of the model."""
+    reader = Reader(catalog, settings, writer.index, encoder)
+    tower = encoder.tower.fingerprint if encoder.tower else None
+    meter = Meter("embed", waiting(catalog, writer.index.id, tower) if on_progress else None, on_progress)
+    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="read")
+    try:
+        for outcome in _read_ahead(executor, reader, _tasks(catalog, writer.index.id, tower), settings):
+            writer.add(outcome)
+            meter.step()
+            if stop():
+                writer.report.interrupted = True
+                break
+    except KeyboardInterrupt:
+        writer.report.interrupted = True
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    writer.flush()
+
+
+def waiting(catalog: Catalog, index: int | None, tower: str | None = None) -> int:
+    """How many files are to be read for an index, counting those without features of a tower where it is given."""
+    with catalog.database.read() as connection:
+        return count_unembedded(connection, index, tower)
+
+
+def _check_features(catalog: Catalog, settings: Settings, encoder: Encoder) -> None:
+    if encoder.tower is not None:
+        with catalog.database.read() as connection:
+            sets = feature_sets(connection, encoder.tower)
+        for kept in sets:
+            check_stored(settings, kept)
 
 
 @contextmanager
@@ -83,11 +136,11 @@ def _held_signals() -> Iterator[Event]:
             signal.signal(number, signal.default_int_handler)
 
 
-def _tasks(catalog: Catalog, index: int) -> Iterator[_Task]:
+def _tasks(catalog: Catalog, index: int, tower: str | None) -> Iterator[_Task]:
     after = 0
     while True:
         with catalog.database.read() as connection:
-            rows = unembedded(connection, index, after, _PAGE)
+            rows = unembedded(connection, index, after, _PAGE, tower)
         if not rows:
             return
         for row in rows:
@@ -107,32 +160,3 @@ def _read_ahead(
             yield window.popleft().result()
     while window:
         yield window.popleft().result()
-
-
-class _Meter:
-    """Progress with the rate of the last seconds and the time that is left at that rate."""
-
-    def __init__(self, catalog: Catalog, index: int, on_progress: OnProgress | None) -> None:
-        self.on_progress = on_progress
-        self.progress = Progress("embed", 0, _waiting(catalog, index) if on_progress else None)
-        self.recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=200)
-
-    def step(self) -> None:
-        if self.on_progress is None:
-            return
-        progress = self.progress
-        progress.done += 1
-        now = time.monotonic()
-        self.recent.append((now, progress.done))
-        while len(self.recent) > 2 and now - self.recent[0][0] > 10:
-            self.recent.popleft()
-        then, done = self.recent[0]
-        progress.rate = (progress.done - done) / max(now - then, 1e-6)
-        if progress.total is not None and progress.rate > 0:
-            progress.eta = max(progress.total - progress.done, 0) / progress.rate
-        self.on_progress(progress)
-
-
-def _waiting(catalog: Catalog, index: int) -> int:
-    with catalog.database.read() as connection:
-        return count_unembedded(connection, index)

@@ -2,22 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from PIL import Image
-
-from indexer.catalog import Catalog
+from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
 from indexer.errors import PictureError
 from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.look import look
 from indexer.sources.sidecar import read_captions, with_sidecars
-from indexer.types import Caption, Look, Metadata
+from indexer.types import Caption, Encoder, Look, Metadata
 
 
 @dataclass(slots=True)
@@ -50,12 +47,10 @@ class Outcome:
 class Reader:
     """Reads files for one index and encoder; called by several threads at once."""
 
-    def __init__(
-        self, catalog: Catalog, settings: Settings, index: int, prepare: Callable[[Image.Image], Any], picture_size: int
-    ) -> None:
-        self.catalog, self.settings, self.index, self.prepare = catalog, settings, index, prepare
+    def __init__(self, catalog: Catalog, settings: Settings, index: IndexInfo, encoder: Encoder) -> None:
+        self.catalog, self.settings, self.index, self.encoder = catalog, settings, index, encoder
         self.limits = Limits.of(settings)
-        self.min_side = max(picture_size, settings.thumbnail_size)
+        self.min_side = max(encoder.picture_size, settings.thumbnail_size)
 
     def read(self, file_id: int, path: Path, has_sidecar: bool) -> Outcome:
         """Read a file; whatever is wrong with it is said in the outcome, nothing is raised."""
@@ -64,7 +59,7 @@ class Reader:
             data = self._bytes(outcome)
             outcome.hash = hashlib.blake2b(data, digest_size=32).hexdigest()
             outcome.captions = read_captions(path) if has_sidecar else ()
-            new = not self.catalog.has_embedding(self.index, outcome.hash)
+            new = not self._embedded(outcome.hash)
             if new or has_sidecar:
                 self._decode(outcome, data, new, has_sidecar)
         except FileNotFoundError:
@@ -74,6 +69,11 @@ class Reader:
         except OSError as error:
             outcome.error, outcome.retry = f"can't be read: {error.strerror or error}", True
         return outcome
+
+    def _embedded(self, digest: str) -> bool:
+        tower = self.encoder.tower
+        held = self.catalog.has_embedding(self.index.id, digest)
+        return held and (tower is None or self.catalog.has_features(tower.fingerprint, digest))
 
     def _bytes(self, outcome: Outcome) -> bytes:
         with outcome.path.open("rb") as file:
@@ -90,7 +90,7 @@ class Reader:
         if new:
             seen = look(picture.image, self.settings.thumbnail_size)
             write_atomically(thumbnail_path(self.settings, outcome.hash), seen.thumbnail)
-            outcome.reading = Reading(seen, self.prepare(picture.image))
+            outcome.reading = Reading(seen, self.encoder.prepare(picture.image))
 
 
 def thumbnail_path(settings: Settings, digest: str) -> Path:

@@ -3,37 +3,62 @@
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, exists, select, update
 
 from indexer.catalog import IndexInfo
 from indexer.check import CHUNK, sound_rows, without_thumbnail
 from indexer.collection import Collection
 from indexer.errors import PictureError
 from indexer.images import open_picture
-from indexer.indexes import new_index, vector_file
+from indexer.indexes import FEATURES, append_rows, forget_set, new_index, stored_sets, vector_file
 from indexer.limits import Limits
 from indexer.look import look
 from indexer.reader import thumbnail_path, write_atomically
-from indexer.tables import EmbeddingRow, FileRow, IndexRow, PictureRow
+from indexer.switch import building, mark
+from indexer.tables import FileRow, PictureRow, StateRow
 from indexer.transactions import bump
 from indexer.types import OnProgress, Progress, Report
-from indexer.vectors.file import VectorFile, row_crcs
+from indexer.vectors import DEFAULT_KIND
 
 
 def rebuild(collection: Collection, on_progress: OnProgress | None = None) -> Report:
-    """Write the active index anew from its sound rows, and read again the pictures whose rows are not
-    sound; all of them where another version of the encoder made it.
+    """Write every set of vectors anew from its sound rows, and read again the pictures whose rows in the active
+    one, or whose features, are not sound; all of them where another version of the encoder made it.
 
-    Rows of pictures that are gone for good reason stay out, so the file is compacted too. The old
-    index answers until the new one stands. Safe to stop: the next rebuild begins again.
+    Rows of pictures that are gone for good reason stay out, so the files are compacted too. The old
+    index answers until the new one stands. Safe to stop: the next rebuild begins again. Raises BusyError
+    while the model is being switched.
     """
-    index = collection.catalog.state().index
-    with collection.writing():
+    with collection.switching(), collection.writing():
         _repair_live(collection)
-        if index is not None:
+        _drop_debris(collection)
+        with collection.catalog.database.read() as connection:
+            sets = stored_sets(connection)
+        for index in sets:
             _copy(collection, index, on_progress)
         _remake_thumbnails(collection, on_progress)
     return collection.index(verify=True, on_progress=on_progress)
+
+
+def _drop_debris(collection: Collection) -> None:
+    """Delete the empty copies that a rebuild has left that was stopped: sets of a fingerprint of which a fuller one
+    of the same kind is there."""
+    state, begun = collection.catalog.state(), building(collection.settings)
+    with collection.catalog.database.write() as connection:
+        sets = stored_sets(connection)
+        used = {state.index.id if state.index else None, begun}
+        debris = [one for one in sets if one.rows == 0 and one.id not in used and _has_twin(one, sets)]
+        for one in debris:
+            forget_set(connection, one.id)
+    for one in debris:
+        vector_file(collection.settings, one).delete()
+
+
+def _has_twin(one: IndexInfo, sets: list[IndexInfo]) -> bool:
+    return any(
+        other.id != one.id and (other.fingerprint, other.kind == FEATURES) == (one.fingerprint, one.kind == FEATURES)
+        for other in sets
+    )
 
 
 def _repair_live(collection: Collection) -> None:
@@ -44,40 +69,35 @@ def _repair_live(collection: Collection) -> None:
 
 
 def _copy(collection: Collection, old: IndexInfo, on_progress: OnProgress | None) -> None:
-    """A new index of the sound rows of live pictures takes the place of the old one."""
+    """A new set of the sound rows of live pictures takes the place of the old one."""
     settings, database = collection.settings, collection.catalog.database
     with database.write() as connection:
-        stale = select(IndexRow.id).where(IndexRow.fingerprint == old.fingerprint, IndexRow.id != old.id)
-        for id in connection.scalars(stale).all():
-            _drop(connection, id)
-            VectorFile(settings.vectors, str(id), old.dimension).delete()
-        new = new_index(connection, old.encoder, old.fingerprint, old.dimension)
+        kind = FEATURES if old.kind == FEATURES else DEFAULT_KIND
+        new = new_index(connection, old.encoder, old.fingerprint, old.dimension, kind)
     sound = [row for row, good in sound_rows(collection, old, on_progress) if good]
     with database.read() as connection:
         dead = set(connection.scalars(select(PictureRow.id).where(~PictureRow.live)))
-    source, target = vector_file(settings, old), vector_file(settings, new)
+    source = vector_file(settings, old)
     stored = min(source.stored(), old.rows)
     vectors, ids = source.vectors(stored), source.ids(stored)
     keep = np.array([row for row in sound if int(ids[row]) not in dead], np.int64)
+    begun = building(settings)
     with database.write() as connection:
         for start in range(0, len(keep), CHUNK):
             rows = keep[start : start + CHUNK]
-            some = np.array(vectors[rows])
-            target.append(some, ids[rows], start)
-            values = [
-                {"index_id": new.id, "picture_id": int(id), "row": start + n, "crc": crc}
-                for n, (id, crc) in enumerate(zip(ids[rows], row_crcs(some), strict=True))
-            ]
-            connection.execute(insert(EmbeddingRow), values)
-        connection.execute(update(IndexRow).where(IndexRow.id == new.id).values(rows=len(keep)))
-        _drop(connection, old.id)
-        bump(connection, active_index=new.id)
+            append_rows(connection, settings, new, ids[rows].tolist(), np.asarray(vectors[rows]))
+        takes = _places(connection, old, new)
+        forget_set(connection, old.id)
+        bump(connection, **takes)
+    if begun == old.id:
+        mark(settings, new)
     source.delete()
 
 
-def _drop(connection: Connection, id: int) -> None:
-    connection.execute(delete(EmbeddingRow).where(EmbeddingRow.index_id == id))
-    connection.execute(delete(IndexRow).where(IndexRow.id == id))
+def _places(connection: Connection, old: IndexInfo, new: IndexInfo) -> dict[str, int]:
+    """The columns of the state that name the old set, with the new one in them."""
+    state = connection.execute(select(StateRow.active_index, StateRow.previous_index)).one()
+    return {name: new.id for name, id in state._asdict().items() if id == old.id}
 
 
 def _remake_thumbnails(collection: Collection, on_progress: OnProgress | None) -> None:

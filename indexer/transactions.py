@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
-from indexer.tables import INDEXED, PENDING, EmbeddingRow, FileRow, PictureRow, StateRow
+from indexer.tables import INDEXED, PENDING, EmbeddingRow, FileRow, IndexRow, PictureRow, StateRow
 
 
 def bump(connection: Connection, **values: Any) -> None:
@@ -25,19 +25,28 @@ def refresh_live(connection: Connection, ids: Sequence[int]) -> None:
         )
 
 
-def unembedded(connection: Connection, index: int | None, after: int, limit: int) -> Sequence[Any]:
-    """The next (id, path, sidecar_ns) of files to be read for an index: new, changed, or without a vector."""
-    query = select(FileRow.id, FileRow.path, FileRow.sidecar_ns).where(FileRow.id > after, _waits_for(index))
+def unembedded(
+    connection: Connection, index: int | None, after: int, limit: int, tower: str | None = None
+) -> Sequence[Any]:
+    """The next (id, path, sidecar_ns) of files to be read for an index: new, changed, or without a vector; also
+    without features where the fingerprint of a tower is given."""
+    query = select(FileRow.id, FileRow.path, FileRow.sidecar_ns).where(FileRow.id > after, _waits_for(index, tower))
     return connection.execute(query.order_by(FileRow.id).limit(limit)).all()
 
 
-def count_unembedded(connection: Connection, index: int | None) -> int:
+def count_unembedded(connection: Connection, index: int | None, tower: str | None = None) -> int:
     """How many files `unembedded` would give in all."""
-    return connection.scalar(select(func.count()).select_from(FileRow).where(_waits_for(index))) or 0
+    return connection.scalar(select(func.count()).select_from(FileRow).where(_waits_for(index, tower))) or 0
 
 
-def _waits_for(index: int | None) -> ColumnElement[bool]:
-    has = exists().where(EmbeddingRow.index_id == index, EmbeddingRow.picture_id == FileRow.picture_id)
+def _waits_for(index: int | None, tower: str | None) -> ColumnElement[bool]:
+    has: ColumnElement[bool] = exists().where(
+        EmbeddingRow.index_id == index, EmbeddingRow.picture_id == FileRow.picture_id
+    )
+    if tower is not None:
+        sets = select(IndexRow.id).where(IndexRow.fingerprint == tower)
+        kept = exists().where(EmbeddingRow.index_id.in_(sets), EmbeddingRow.picture_id == FileRow.picture_id)
+        has = and_(has, kept)
     return or_(FileRow.state == PENDING, and_(FileRow.state == INDEXED, ~has))
 
 

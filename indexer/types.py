@@ -159,6 +159,8 @@ class Report:
     unchanged: int = 0
     embedded: int = 0
     """Distinct pictures that went through the encoder."""
+    projected: int = 0
+    """Pictures whose vectors came from features that were kept: none of their files was opened."""
     failed: list[tuple[Path, str]] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
     """Folders asked for before that aren't there now; their pictures are kept."""

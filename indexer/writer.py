@@ -2,7 +2,9 @@
 that counts them. A process that dies in between leaves rows that do not count."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,11 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from indexer.catalog import Catalog, IndexInfo
 from indexer.config import Settings
+from indexer.indexes import append_rows, feature_set_for
 from indexer.reader import Outcome
-from indexer.tables import FAILED, INDEXED, Base, CaptionRow, EmbeddingRow, FileRow, IndexRow, KeywordRow, PictureRow
+from indexer.tables import FAILED, INDEXED, Base, CaptionRow, EmbeddingRow, FileRow, KeywordRow, PictureRow
 from indexer.transactions import bump, forget_files, refresh_live
 from indexer.types import Encoder, Floats, Report
-from indexer.vectors.file import VectorFile, row_crcs
 
 # Tables rather than mapped classes: statements over classes cost several times as much to prepare.
 _PICTURE, _FILE, _EMBEDDING, _KEYWORD, _CAPTION = (
@@ -25,18 +27,28 @@ _PICTURE, _FILE, _EMBEDDING, _KEYWORD, _CAPTION = (
 _COMMIT_ITEMS = 64
 _COMMIT_SECONDS = 2.0
 
+Turn = Callable[[], AbstractContextManager[bool]]
+"""Makes a block within which nobody else writes; it gives False where the user stopped the wait for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A picture's vector [dimension], and the features [d] it was projected from where there are any."""
+
+    vector: Floats
+    features: Floats | None = None
+
 
 class Writer:
     """Takes outcomes one by one and writes them in batches."""
 
     def __init__(
-        self, catalog: Catalog, settings: Settings, index: IndexInfo, encoder: Encoder, report: Report
+        self, catalog: Catalog, settings: Settings, index: IndexInfo, encoder: Encoder, report: Report, turn: Turn
     ) -> None:
-        self.catalog, self.index, self.encoder, self.report = catalog, index, encoder, report
-        self.batch_size = settings.batch_size
-        self.vectors = VectorFile(settings.vectors, str(index.id), index.dimension)
+        self.catalog, self.settings, self.index, self.encoder = catalog, settings, index, encoder
+        self.report, self.turn = report, turn
         self.read: list[Outcome] = []
-        self.done: list[tuple[Outcome, Floats | None]] = []
+        self.done: list[tuple[Outcome, Embedded | None]] = []
         self.committed_at = time.monotonic()
 
     def add(self, outcome: Outcome) -> None:
@@ -45,7 +57,7 @@ class Writer:
             self.done.append((outcome, None))
         else:
             self.read.append(outcome)
-        if len(self.read) >= self.batch_size:
+        if len(self.read) >= self.settings.batch_size:
             self._embed()
         if len(self.done) >= _COMMIT_ITEMS or time.monotonic() - self.committed_at > _COMMIT_SECONDS:
             self._commit()
@@ -59,19 +71,29 @@ class Writer:
         if not self.read:
             return
         inputs = [outcome.reading.prepared for outcome in self.read if outcome.reading]
-        for outcome, vector in zip(self.read, self.encoder.encode_pictures(inputs), strict=True):
-            if not np.isfinite(vector).all():
+        for outcome, embedded in zip(self.read, self._encode(inputs), strict=True):
+            parts = (embedded.vector, embedded.features)
+            if not all(np.isfinite(part).all() for part in parts if part is not None):
                 outcome.error = "the encoder made no usable vector of it"
             if outcome.reading:
                 outcome.reading.prepared = None
-            self.done.append((outcome, vector))
+            self.done.append((outcome, embedded))
         self.read = []
+
+    def _encode(self, inputs: Sequence[Any]) -> list[Embedded]:
+        if self.encoder.tower is None:
+            return [Embedded(vector) for vector in self.encoder.encode_pictures(inputs)]
+        features = self.encoder.tower.features(inputs)
+        return list(map(Embedded, self.encoder.tower.project(features), features))
 
     def _commit(self) -> None:
         if self.done:
             counted = Report()
-            with self.catalog.database.write() as connection:
-                _Batch(connection, self.index, self.vectors, counted).write(self.done)
+            with self.turn() as held:
+                if held:
+                    with self.catalog.database.write() as connection:
+                        _Batch(connection, self.settings, self.index, self.encoder, counted).write(self.done)
+            self.report.interrupted |= not held
             self.done = []
             _count(self.report, counted)
         self.committed_at = time.monotonic()
@@ -81,16 +103,19 @@ class _Batch:
     """One durable step. Everything is looked up again inside the transaction, so that writing the
     same outcomes twice (a stop between commit and clean-up) changes nothing."""
 
-    def __init__(self, connection: Connection, index: IndexInfo, vectors: VectorFile, report: Report) -> None:
-        self.connection, self.index, self.vectors, self.report = connection, index, vectors, report
+    def __init__(
+        self, connection: Connection, settings: Settings, index: IndexInfo, encoder: Encoder, report: Report
+    ) -> None:
+        self.connection, self.settings, self.index = connection, settings, index
+        self.encoder, self.report = encoder, report
 
-    def write(self, done: Sequence[tuple[Outcome, Floats | None]]) -> None:
-        good = [(outcome, vector) for outcome, vector in done if not (outcome.error or outcome.gone)]
+    def write(self, done: Sequence[tuple[Outcome, Embedded | None]]) -> None:
+        good = [(outcome, embedded) for outcome, embedded in done if not (outcome.error or outcome.gone)]
         outcomes = [outcome for outcome, _ in good]
         before = self._held([outcome.file_id for outcome, _ in done])
         known = self._known(outcomes)
         ids = {digest: row.id for digest, row in known.items()} | self._insert(outcomes, known)
-        self._append({ids[outcome.hash]: vector for outcome, vector in good if vector is not None})
+        self._append({ids[outcome.hash]: embedded for outcome, embedded in good if embedded is not None})
         self._describe({ids[outcome.hash]: outcome for outcome in outcomes}, set(known))
         self._link(outcomes, ids)
         self.report.moved += self._drop_stale([row.id for row in known.values() if row.live])
@@ -118,25 +143,28 @@ class _Batch:
         statement = insert(_PICTURE).returning(_PICTURE.c.id, sort_by_parameter_order=True)
         return dict(zip(new, self.connection.scalars(statement, values), strict=True))
 
-    def _append(self, vectors: dict[int, Floats]) -> None:
-        """Vectors by picture id: to the file, then to the catalogue."""
+    def _append(self, made: dict[int, Embedded]) -> None:
+        """Vectors by picture id to the index, and features to their set: both count when this is committed, or
+        neither does."""
+        if not made:
+            return
+        new = self._append_to(self.index, {id: embedded.vector for id, embedded in made.items()})
+        features = {id: embedded.features for id, embedded in made.items() if embedded.features is not None}
+        if self.encoder.tower is not None:
+            kept = feature_set_for(self.connection, self.encoder.name, self.encoder.tower)
+            new |= self._append_to(kept, features)
+        self.report.embedded += len(new)
+
+    def _append_to(self, index: IndexInfo, vectors: dict[int, Floats]) -> set[int]:
+        """Those that the set doesn't have; their picture ids."""
         query = select(EmbeddingRow.picture_id).where(
-            EmbeddingRow.index_id == self.index.id, EmbeddingRow.picture_id.in_(list(vectors))
+            EmbeddingRow.index_id == index.id, EmbeddingRow.picture_id.in_(list(vectors))
         )
         for id in self.connection.scalars(query).all():
             del vectors[id]
-        if not vectors:
-            return
-        ids, stacked = list(vectors), np.stack(list(vectors.values())).astype(np.float32)
-        at = self.connection.scalar(select(IndexRow.rows).where(IndexRow.id == self.index.id)) or 0
-        self.vectors.append(stacked, np.array(ids, np.int64), at)
-        rows = [
-            {"index_id": self.index.id, "picture_id": id, "row": at + n, "crc": crc}
-            for n, (id, crc) in enumerate(zip(ids, row_crcs(stacked), strict=True))
-        ]
-        self.connection.execute(insert(_EMBEDDING), rows)
-        self.connection.execute(update(IndexRow).where(IndexRow.id == self.index.id).values(rows=at + len(ids)))
-        self.report.embedded += len(ids)
+        if vectors:
+            append_rows(self.connection, self.settings, index, list(vectors), np.stack(list(vectors.values())))
+        return set(vectors)
 
     def _describe(self, outcomes: dict[int, Outcome], known: set[str]) -> None:
         """Metadata, keywords and captions by picture id, in place of what was there."""

@@ -18,6 +18,7 @@ from indexer.images import open_picture, read_file
 from indexer.limits import Limits
 from indexer.types import Encoder, Floats, Hits
 from search.cutoff import Background
+from search.history import History
 from search.query import Box, PictureBytes, PictureFile, PictureId, Query, Term, Text, parse
 from search.snapshot import Snapshot, take
 
@@ -60,9 +61,12 @@ class Results:
 class Engine:
     """Answers queries over one collection; safe to share between threads."""
 
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
-        self._cache = QueryCache(collection.settings.cache)
+    def __init__(self, collection: Collection, index: int | None = None) -> None:
+        """Of the index that answers; with the id of an `index`, of that one, and then no query is remembered,
+        and none is answered from the cache: such an engine is there to measure."""
+        self.collection, self._index = collection, index
+        self._cache = QueryCache(collection.settings.cache) if index is None else None
+        self._history = History(collection.settings) if index is None else None
         self._snapshot: Snapshot | None = None
         self._renewing = Lock()
 
@@ -96,6 +100,8 @@ class Engine:
         shown = [result for result in results if show_all or result.verdict != "no match"][:k]
         total = snapshot.count if show_all else max(background.matches(), len(shown))
         notice = self.collection.notice(snapshot.index.encoder)
+        if self._history:
+            self._history.add(query)
         return Results(str(query), snapshot.index.encoder, notice, _ms(started), total, tuple(shown))
 
     def similar(self, picture: int | Path, *, k: int = 20, box: Box | None = None, show_all: bool = False) -> Results:
@@ -110,7 +116,7 @@ class Engine:
     def snapshot(self) -> Snapshot | None:
         """The collection as it is now; None where nothing is indexed."""
         with self._renewing:
-            self._snapshot = take(self.collection, self._snapshot)
+            self._snapshot = take(self.collection, self._snapshot, self._index)
             return self._snapshot
 
     def _rank(self, snapshot: Snapshot, query: Query, k: int) -> tuple[Hits, Background]:
@@ -147,9 +153,9 @@ class Engine:
         match term.subject:
             case Text(text):
                 return self._cached(snapshot, f"text:{text}", lambda encoder: encoder.encode_texts([text])[0])
-            case PictureId(id, None):
-                return self._stored(snapshot, id)
-            case PictureId(id, box):
+            case PictureId(id, None) if (stored := snapshot.vector(id)) is not None:
+                return stored
+            case PictureId(id, box):  # a part of it, or all of one that the index doesn't have yet
                 path = self.collection.catalog.picture(id).file()
                 return self._embed_bytes(snapshot, self._read(path), str(path), box)
             case PictureFile(path, box):
@@ -169,8 +175,9 @@ class Engine:
         """A picture's vector: the stored one where the collection has this content, otherwise computed."""
         digest = hashlib.blake2b(data, digest_size=32).hexdigest()
         known = self.collection.catalog.find(hash=digest) if box is None else None
-        if known is not None:
-            return self._stored(snapshot, known)
+        stored = snapshot.vector(known) if known is not None else None
+        if stored is not None:
+            return stored
 
         def encode(encoder: Encoder) -> Any:
             settings = self.collection.settings
@@ -187,20 +194,15 @@ class Engine:
     def _cached(self, snapshot: Snapshot, key: str, encode: Callable[[Encoder], Any]) -> Floats:
         """The vector of a query part, from the cache where it was asked before: then no model is loaded."""
         fingerprint = snapshot.index.fingerprint
-        vector = self._cache.get(fingerprint, key)
+        vector = self._cache.get(fingerprint, key) if self._cache else None
         if vector is None:
             vector = np.asarray(encode(self._encoder(snapshot)), np.float32)
-            self._cache.put(fingerprint, key, vector)
+            if self._cache:
+                self._cache.put(fingerprint, key, vector)
         return vector
 
-    def _stored(self, snapshot: Snapshot, id: int) -> Floats:
-        row = self.collection.catalog.row(snapshot.index.id, id)
-        if row is None or row >= len(snapshot.ids):
-            raise NotFoundError(f"There is no picture #{id} in the collection.")
-        return np.array(snapshot.vectors[row])
-
     def _encoder(self, snapshot: Snapshot) -> Encoder:
-        encoder = self.collection.encoder(snapshot.index.encoder)
+        encoder = self.collection.encoder(snapshot.index.encoder, snapshot.index.fingerprint)
         if encoder.fingerprint != snapshot.index.fingerprint:
             raise EncoderError(
                 f"The index was made by another version of {snapshot.index.encoder}: "

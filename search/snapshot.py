@@ -6,7 +6,8 @@ import numpy as np
 
 from indexer.catalog import IndexInfo
 from indexer.collection import Collection
-from indexer.indexes import check_stored, vector_file
+from indexer.errors import DamageError
+from indexer.indexes import check_stored, stored_index, vector_file
 from indexer.types import Floats, Hits, Ids, VectorStore
 from indexer.vectors import open_store
 from search.cutoff import SAMPLE
@@ -36,6 +37,14 @@ class Snapshot:
         """Pictures that may be found."""
         return len(self.ids) if self.alive is None else len(self.alive)
 
+    def vector(self, id: int) -> Floats | None:
+        """The vector [dimension] of a picture that may be found; None where it has none here."""
+        # Not asked of the catalogue, which may have gone on to another index meanwhile.
+        rows = np.flatnonzero(self.ids == id) if id < 2**63 else self.ids[:0]
+        if self.alive is not None:
+            rows = rows[np.isin(rows, self.alive, assume_unique=True)]
+        return np.array(self.vectors[rows[0]]) if len(rows) else None
+
     def search(self, query: Floats, k: int) -> Hits:
         """The k best living rows for a unit-norm query [dimension], exactly; fewer only where fewer exist.
 
@@ -58,29 +67,40 @@ class Snapshot:
         return scores
 
 
-def take(collection: Collection, before: Snapshot | None) -> Snapshot | None:
+def take(collection: Collection, before: Snapshot | None, index: int | None = None) -> Snapshot | None:
     """The snapshot of now, sharing with `before` what hasn't changed; None where nothing is indexed.
 
-    Raises DamageError where the vector file is shorter than the catalogue says.
+    It is of the index that answers, or of the one with the id `index`. Raises DamageError where the vector file
+    is shorter than the catalogue says.
     """
-    state = collection.catalog.state()
-    if before is not None and before.generation == state.generation:
-        return before
-    if state.index is None:
-        return None
-    index = state.index
+    while True:
+        state = collection.catalog.state()
+        if before is not None and before.generation == state.generation:
+            return before
+        chosen = state.index if index is None else stored_index(collection.catalog, index)
+        if chosen is None:
+            return None
+        try:
+            return _take(collection, before, state.generation, chosen)
+        except DamageError:
+            # Unless the index was replaced, and its file deleted, just after the catalogue was asked.
+            if collection.catalog.state().generation == state.generation:
+                raise
+
+
+def _take(collection: Collection, before: Snapshot | None, generation: int, index: IndexInfo) -> Snapshot:
     check_stored(collection.settings, index)
     file = vector_file(collection.settings, index)
     vectors, ids = file.vectors(index.rows), np.array(file.ids(index.rows))
     store = _store(index, vectors, before)
     dead = collection.catalog.dead()
     alive = np.flatnonzero(~np.isin(ids, dead)) if dead else None
-    return Snapshot(state.generation, index, vectors, store, ids, alive, _sample(vectors, alive))
+    return Snapshot(generation, index, vectors, store, ids, alive, _sample(vectors, alive))
 
 
 def _store(index: IndexInfo, vectors: Floats, before: Snapshot | None) -> VectorStore:
     """A store of all rows, made of the one before where only rows were added."""
-    if before is not None and before.index.id == index.id and len(before.store) <= index.rows:
+    if before is not None and before.index.same(index) and len(before.store) <= index.rows:
         return before.store.extended(vectors[len(before.store) :])
     return open_store(index.kind, index.dimension).extended(vectors)
 

@@ -65,11 +65,76 @@ class ToyEncoder:
 
     def _text(self, text: str) -> Floats:
         digest = hashlib.sha256(text.encode()).digest()
-        vector = np.frombuffer(digest[: self.dimension], np.uint8).astype(np.float32) / 255 * 0.01
+        vector = np.frombuffer(digest[: len(COLOURS)], np.uint8).astype(np.float32) / 255 * 0.01
         for word in re.findall(r"[a-z]+", text.lower()):
             if word in COLOURS:
                 vector[_NAMES.index(word)] += 1
         return vector
+
+
+class ToyTower:
+    """The toy's histograms, which heads project."""
+
+    fingerprint = hashlib.sha256(b"toy tower 1").hexdigest()
+    dimension = len(COLOURS)
+
+    def __init__(self, matrix: Floats) -> None:
+        """`matrix` [16, d] is the head's."""
+        self.matrix, self.read = matrix, 0
+
+    def features(self, batch: Sequence[Pixels]) -> Floats:
+        """n prepared pictures -> [n, 16], rounded to half precision."""
+        self.read += len(batch)
+        return ToyEncoder().encode_pictures(batch).astype(np.float16).astype(np.float32)
+
+    def project(self, features: Floats) -> Floats:
+        """[n, 16] -> unit-norm [n, d]."""
+        # In double precision, so that not even the last bit depends on how many are projected at a time.
+        return _unit(features.astype(np.float64) @ self.matrix.astype(np.float64))
+
+
+class HeadedToy(ToyEncoder):
+    """The toy below a head of its own: `head:A` and `head:B` are different fixed projections, of 16 and 12 numbers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
+        random = np.random.default_rng(list(name.encode()))
+        self.dimension = 12 if name.endswith("B") else 16
+        square = np.linalg.qr(random.standard_normal((16, 16)))[0].astype(np.float32)
+        self.matrix: Floats = np.ascontiguousarray(square[:, : self.dimension])
+        self.tower = ToyTower(self.matrix)
+
+    def encode_pictures(self, batch: Sequence[Pixels]) -> Floats:
+        """n prepared pictures -> unit-norm [n, dimension]."""
+        assert self.tower is not None
+        return self.tower.project(self.tower.features(batch))
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """n texts -> unit-norm [n, dimension]."""
+        return _unit(super().encode_texts(texts) @ self.matrix)
+
+
+def any_toy(name: str, _settings: object = None) -> ToyEncoder:
+    """A loader: `toy`, `head:A`, `head:B`, or `other`, a plain encoder of 12 numbers in which colours lie otherwise."""
+    if name.startswith("head:"):
+        return HeadedToy(name)
+    if name == "other":
+        return OtherToy()
+    return ToyEncoder()
+
+
+class OtherToy(HeadedToy):
+    """No relation of the toy as far as anyone can tell: another space, another dimension, no tower."""
+
+    def __init__(self) -> None:
+        super().__init__("other B")
+        self.name, self._tower, self.tower = "other", self.tower, None
+
+    def encode_pictures(self, batch: Sequence[Pixels]) -> Floats:
+        """n prepared pictures -> unit-norm [n, 12]."""
+        assert self._tower is not None
+        return self._tower.project(self._tower.features(batch))
 
 
 def _unit(vectors: Floats) -> Floats:

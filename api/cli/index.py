@@ -63,7 +63,7 @@ def index(
 
 def as_dict(report: Report) -> dict[str, Any]:
     """A run's report for `--json`."""
-    counts = ("added", "changed", "moved", "gone", "unchanged", "embedded")
+    counts = ("added", "changed", "moved", "gone", "unchanged", "embedded", "projected")
     failed = [{"path": str(path), "reason": reason} for path, reason in report.failed]
     rest = {
         "failed": failed,
@@ -85,7 +85,7 @@ def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: 
 
 @contextmanager
 def terminate_like_ctrl_c() -> Iterator[None]:
-    """Within it, what ends the process from outside is handled as Ctrl-C is."""
+    """Within it, the signal that ends a process keeps what was done, as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals can only be caught in the main thread
         return
@@ -98,9 +98,10 @@ def terminate_like_ctrl_c() -> Iterator[None]:
 
 def _summary(report: Report) -> None:
     counts = ", ".join(f"{name} {getattr(report, name)}" for name in ("added", "changed", "moved", "gone"))
+    projected = f", projected {report.projected}" if report.projected else ""
     failed = f", failed {len(report.failed)}" if report.failed else ""
     rate = f", {report.embedded / report.seconds:.1f} pictures/s" if report.embedded and report.seconds else ""
-    say(f"{counts}{failed}, unchanged {report.unchanged} ({duration(report.seconds)}{rate})".capitalize())
+    say(f"{counts}{projected}{failed}, unchanged {report.unchanged} ({duration(report.seconds)}{rate})".capitalize())
     for path, reason in report.failed[:_FIRST]:
         say(f"  {path}: {reason}")
     if len(report.failed) > _FIRST:

@@ -26,6 +26,11 @@ def status(context: typer.Context, json: Json = False, home: Home = None) -> int
         for source in found["sources"]:
             say(f"data set  {source['format']} {source['path']} ({source['pictures']} pictures)")
         say(f"encoder   {found['encoder'] or 'none yet: begin with `pixloom index ~/Pictures`'}")
+        if found["previous"]:
+            say(f"previous  {found['previous']} (`pixloom models rollback` goes back to it)")
+        if building := found["building"]:
+            far = f"{building['pictures']} of {building['of']} pictures"
+            say(f"building  {building['encoder']}: {far} (`pixloom models switch {building['encoder']}` goes on)")
         say(f"pictures  {found['pictures']} in {found['files']} files")
         size = f" of {index['dimension']} numbers, {index['bytes'] / 2**20:.1f} MiB" if index["vectors"] else ""
         say(f"index     {index['vectors']} vectors{size}")

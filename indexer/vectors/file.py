@@ -14,33 +14,44 @@ from indexer.types import Floats, Ids
 
 
 class VectorFile:
-    """float32 rows [n, dimension] in `<name>.f32`, and the picture of each row as int64 in `<name>.ids`.
+    """Rows [n, dimension] in `<name>.f32`, or in half precision in `<name>.f16`, and the picture of each row as
+    int64 in `<name>.ids`.
 
     How many rows count is the catalogue's to say: what lies beyond was left by a run that was killed
     before it could commit, and the next append writes over it.
     """
 
-    def __init__(self, folder: Path, name: str, dimension: int) -> None:
+    def __init__(self, folder: Path, name: str, dimension: int, *, half: bool = False) -> None:
         self.dimension = dimension
-        self.vectors_path = folder / f"{name}.f32"
+        self._dtype: type[np.floating[Any]] = np.float16 if half else np.float32
+        self._width = dimension * np.dtype(self._dtype).itemsize
+        self.vectors_path = folder / f"{name}.{'f16' if half else 'f32'}"
         self.ids_path = folder / f"{name}.ids"
 
-    def append(self, vectors: Floats, ids: Ids, at: int) -> None:
-        """Write rows at row `at` and wait until the disk has them; raises HomeError where it can't."""
+    def append(self, vectors: Floats, ids: Ids, at: int) -> list[int]:
+        """Write rows at row `at` and wait until the disk has them; the checksums of what was written.
+
+        Raises HomeError where the disk can't be written, ValueError for vectors of another dimension.
+        """
+        if vectors.shape != (len(ids), self.dimension):
+            raise ValueError(f"vectors {vectors.shape} for {len(ids)} rows of {self.dimension} numbers")
+        rows = np.ascontiguousarray(vectors, self._dtype)
         try:
             self.vectors_path.parent.mkdir(parents=True, exist_ok=True)
-            _write(self.vectors_path, np.ascontiguousarray(vectors, np.float32), at * self.dimension * 4)
+            _write(self.vectors_path, rows, at * self._width)
             _write(self.ids_path, np.ascontiguousarray(ids, np.int64), at * 8)
         except OSError as error:
             raise disk_error(error, self.vectors_path.parent) from error
+        return row_crcs(rows)
 
     def stored(self) -> int:
         """Whole rows that both files hold, committed or not."""
-        return min(_size(self.vectors_path) // (self.dimension * 4), _size(self.ids_path) // 8)
+        return min(_size(self.vectors_path) // self._width, _size(self.ids_path) // 8)
 
     def vectors(self, rows: int) -> Floats:
-        """The first `rows` vectors [rows, dimension], mapped read-only; DamageError where some are missing."""
-        vectors: Floats = self._map(self.vectors_path, np.float32, (rows, self.dimension))
+        """The first `rows` vectors [rows, dimension] as they are stored, mapped read-only; DamageError where
+        some are missing."""
+        vectors: Floats = self._map(self.vectors_path, self._dtype, (rows, self.dimension))
         return vectors
 
     def ids(self, rows: int) -> Ids:
@@ -69,7 +80,7 @@ class VectorFile:
             ) from error
 
 
-def row_crcs(vectors: Floats) -> list[int]:
+def row_crcs(vectors: NDArray[Any]) -> list[int]:
     """CRC-32 of each row's bytes."""
     return [zlib.crc32(row.tobytes()) for row in vectors]
 
