@@ -82,7 +82,9 @@ def imagenet(root: Path) -> Path:
     """Kaggle's layout: two synsets in train, a flat val, names and solutions beside."""
     data = root / "ILSVRC/Data/CLS-LOC"
     paint(
-        data / "train", ["n01440764/n01440764_10026.JPEG", "n01440764/n01440764_2.JPEG", "n02012849/n02012849_1.JPEG"]
+        data / "train",
+        ["n01440764/n01440764_10026.JPEG", "n01440764/n01440764_2.JPEG", "n02012849/n02012849_1.JPEG"],
+        "green",
     )
     paint(data / "val", ["ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG"], "blue")
     write(root / "LOC_synset_mapping.txt", "n01440764 tench, Tinca tinca\nn02012849 crane\nn03126707 crane\n")
@@ -98,7 +100,7 @@ def imagenet(root: Path) -> Path:
 def celeba(root: Path, suffix: str = ".txt") -> Path:
     """Three faces; the first has every other attribute, the second none, the third all."""
     faces = ["000001.jpg", "000002.jpg", "000003.jpg"]
-    paint(root / "img_align_celeba", faces)
+    paint(root / "img_align_celeba", faces, "pink")
     rows = [[1 if place % 2 == 0 else -1 for place in range(40)], [-1] * 40, [1] * 40]
     boxes = ["95 71 226 313", "72 94 221 306", "0 0 0 0"]
     if suffix == ".csv":

@@ -26,7 +26,7 @@ def test_plots_are_pictures_with_something_on_them(tmp_path: Path, figures: dict
     with Image.open(tmp_path / "plot.png") as drawn:
         assert drawn.format == "PNG" and min(drawn.size) > 400
         colours = drawn.convert("RGB").getcolors(1 << 20)
-    assert colours is not None and {(47, 109, 179), (217, 119, 42)} <= {colour for _, colour in colours}
+    assert colours is not None and {(47, 109, 179), (217, 119, 43)} <= {colour for _, colour in colours}
     assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
 
 
