@@ -76,18 +76,19 @@ class ClipEncoder:
         parts: list[Floats] = []
         done = 0
         while done < len(items):
+            size = self._batch  # texts and pictures may be encoded at once: another thread may halve it
             try:
                 with self._torch.inference_mode(), self._torch.autocast(self._device, enabled=self._device == "cuda"):
-                    vectors = encode(items[done : done + self._batch])
+                    vectors = encode(items[done : done + size])
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise EncoderError(f"{self.name} failed: {_reason(error)}") from error
-                if self._batch == 1:
+                if size == 1:
                     raise EncoderError(f"{self.name} needs more memory than there is: take a smaller model.") from error
-                self._batch //= 2
+                self._batch = size // 2
                 continue
             parts.append(unit(vectors.float().cpu().numpy()))
-            done += self._batch
+            done += size
         return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
 
 

@@ -47,6 +47,8 @@ class ClipExport:
         """`network` is the open_clip model on the CPU; `by_torch` gives its unit-norm vectors of pictures."""
         self._models, self._folder = models, models / f"clip-{fingerprint[:16]}"
         self._network, self._by_torch = network, by_torch
+        tower = getattr(network, "visual", network)
+        self._weights: int = sum(tensor.nbytes for tensor in tower.state_dict().values())
         self._seen, self._settled = 0, False
         self._graph: PictureGraph | None = None
         self._engines: dict[str, str] = {}
@@ -61,20 +63,19 @@ class ClipExport:
             return None
         try:
             return self._graph.run(batch)
-        except RuntimeError:  # memory ran out, say
+        except (RuntimeError, EncoderError):  # memory ran out, say, or another machine replaced it just now
             self._graph = None
             return None
 
     def _settle(self, batch: Sequence[Floats]) -> None:
         """Load the export, making it where there is none and `batch` is large enough to measure with."""
         try:
-            if self._load(batch[:2]):
+            if free_memory() < MEMORY * self._weights or self._load(batch[:2]):
                 self._settled = True
             elif len(batch) >= SEVERAL:
                 self._settled = True
-                if self._room():
-                    self._make(batch)
-        except (DependencyError, OSError, MemoryError):  # no openvino; a folder that can't be written
+                self._make(batch)
+        except (DependencyError, OSError, MemoryError):  # no openvino; no space; a folder that can't be written
             self._settled = True
 
     def _load(self, batch: Sequence[Floats]) -> bool:
@@ -98,6 +99,8 @@ class ClipExport:
         """Export and measure into a draft that is renamed when it is whole; processes take turns."""
         needed("openvino")
         self._models.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self._models).free < 2 * self._weights:
+            return
         with FileLock(self._models / ".export.lock"):
             if self._load(batch[:2]):  # made by another process meanwhile
                 return
@@ -133,13 +136,6 @@ class ClipExport:
             for path in draft.iterdir():
                 path.unlink()
         (draft / FACTS).write_text(json.dumps({**facts, "engines": engines}, indent=1))
-
-    def _room(self) -> bool:
-        """Whether memory and disk hold the export; if not, it isn't tried, this time."""
-        tower = getattr(self._network, "visual", self._network)
-        weights: int = sum(tensor.nbytes for tensor in tower.state_dict().values())
-        home = next(path for path in (self._models, *self._models.parents) if path.is_dir())
-        return free_memory() >= MEMORY * weights and shutil.disk_usage(home).free >= 2 * weights
 
 
 def export(network: Any, shape: tuple[int, ...], path: Path) -> None:
