@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import exists, func, select
 
-from indexer.catalog import IndexInfo
 from indexer.collection import Collection
 from indexer.indexes import FEATURES, stored_sets, vector_file
 from indexer.reader import thumbnail_path
+from indexer.records import IndexInfo
 from indexer.tables import EmbeddingRow, FileRow, PictureRow
 from indexer.types import OnProgress, Progress
 from indexer.vectors import open_store

@@ -9,7 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from indexer import __version__, pipeline
-from indexer.catalog import Catalog, IndexInfo
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
@@ -17,6 +17,7 @@ from indexer.encoders.kept import KeptEncoders
 from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.indexes import activate, coverage, index_for, previous_index, stored_sets, vector_file
 from indexer.models import find
+from indexer.records import IndexInfo
 from indexer.scan import Named, expand, loose_files, scan, scan_files
 from indexer.switch import Switch, building
 from indexer.tables import IGNORED, INDEXED, PENDING

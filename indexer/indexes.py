@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from indexer.catalog import Catalog, IndexInfo, index_info
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.errors import DamageError, EncoderError
+from indexer.records import IndexInfo, index_info
 from indexer.tables import Base, EmbeddingRow, IndexRow, PictureRow, StateRow
 from indexer.transactions import bump
 from indexer.types import Encoder, Floats, Tower

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
-from indexer.catalog import Catalog, IndexInfo
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.indexes import check_stored, feature_sets
 from indexer.meter import Meter
 from indexer.project import project
 from indexer.reader import Outcome, Reader
+from indexer.records import IndexInfo
 from indexer.transactions import count_unembedded, unembedded
 from indexer.types import Encoder, OnProgress, Report
 from indexer.writer import Writer

@@ -7,10 +7,11 @@ import numpy as np
 from sqlalchemy import Connection, Select, exists, func, select
 from sqlalchemy.orm import aliased
 
-from indexer.catalog import Catalog, IndexInfo
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.indexes import append_rows, feature_sets, vector_file
 from indexer.meter import Meter
+from indexer.records import IndexInfo
 from indexer.tables import EmbeddingRow
 from indexer.transactions import bump
 from indexer.types import Encoder, Floats, OnProgress, Report, Tower

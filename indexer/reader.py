@@ -7,12 +7,13 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from indexer.catalog import Catalog, IndexInfo
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.errors import PictureError
 from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.look import look
+from indexer.records import IndexInfo
 from indexer.sources.sidecar import read_captions, with_sidecars
 from indexer.types import Caption, Encoder, Look, Metadata
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, exists, select, update
 
-from indexer.catalog import IndexInfo
 from indexer.check import CHUNK, sound_rows, without_thumbnail
 from indexer.collection import Collection
 from indexer.errors import PictureError
@@ -14,6 +13,7 @@ from indexer.indexes import FEATURES, append_rows, forget_set, new_index, stored
 from indexer.limits import Limits
 from indexer.look import look
 from indexer.reader import thumbnail_path, write_atomically
+from indexer.records import IndexInfo
 from indexer.switch import building, mark
 from indexer.tables import FileRow, PictureRow, StateRow
 from indexer.transactions import bump

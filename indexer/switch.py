@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, func, or_, select
 
 from indexer import pipeline
-from indexer.catalog import IndexInfo
 from indexer.config import Settings
 from indexer.errors import EncoderError, NotFoundError, UsageError
 from indexer.indexes import FEATURES, activate, forget_set, index_for, previous_index, stored_sets, vector_file
 from indexer.reader import write_atomically
+from indexer.records import IndexInfo
 from indexer.tables import INDEXED, EmbeddingRow, FileRow, IndexRow
 from indexer.transactions import bump
 from indexer.types import Encoder, OnProgress, Progress, Report

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from indexer.catalog import Catalog, IndexInfo
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.indexes import append_rows, feature_set_for
 from indexer.reader import Outcome
+from indexer.records import IndexInfo
 from indexer.tables import FAILED, INDEXED, Base, CaptionRow, EmbeddingRow, FileRow, KeywordRow, PictureRow
 from indexer.transactions import bump, forget_files, refresh_live
 from indexer.types import Encoder, Floats, Report

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from indexer.catalog import IndexInfo
 from indexer.collection import Collection
 from indexer.errors import EncoderError, PixloomError
 from indexer.indexes import vector_file
 from indexer.models import find
+from indexer.records import IndexInfo
 from indexer.tables import CaptionRow, KeywordRow, PictureRow
 from indexer.types import OnProgress, Progress
 from search.engine import Engine

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog import IndexInfo
 from indexer.collection import Collection
 from indexer.errors import DamageError
 from indexer.indexes import check_stored, stored_index, vector_file
+from indexer.records import IndexInfo
 from indexer.types import Floats, Hits, Ids, VectorStore
 from indexer.vectors import open_store
 from search.cutoff import SAMPLE

@@ -11,12 +11,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import func, inspect, select
 
-from indexer.catalog import Record
 from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.database import MIGRATIONS, _upgrade
 from indexer.errors import EncoderError, UsageError
 from indexer.importing import Imported, import_items
+from indexer.records import Record
 from indexer.sources.datasets import read_items
 from indexer.sources.items import BoxLabel
 from indexer.sources.problems import Kind

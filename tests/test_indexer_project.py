@@ -17,12 +17,12 @@ from PIL import Image
 from sqlalchemy import delete, update
 
 from indexer import project
-from indexer.catalog import IndexInfo
 from indexer.check import check
 from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.indexes import FEATURES, forget_set, stored_sets, vector_file
 from indexer.rebuild import rebuild
+from indexer.records import IndexInfo
 from indexer.tables import EmbeddingRow, IndexRow
 from indexer.types import Progress
 from tests.test_indexer_pipeline import many

@@ -12,7 +12,6 @@ import pytest
 from filelock import FileLock
 
 from indexer import switch as switching
-from indexer.catalog import IndexInfo
 from indexer.check import check
 from indexer.collection import Collection
 from indexer.config import Settings
@@ -20,6 +19,7 @@ from indexer.encoders.kept import KeptEncoders
 from indexer.errors import BusyError, EncoderError, NotFoundError, UsageError
 from indexer.indexes import coverage, previous_index, stored_sets, vector_file
 from indexer.rebuild import rebuild
+from indexer.records import IndexInfo
 from indexer.scan import scan
 from indexer.switch import Switch, building, drop
 from indexer.types import Progress, Report

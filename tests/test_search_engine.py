@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.catalog import IndexInfo
 from indexer.collection import Collection
 from indexer.errors import EncoderError, NotFoundError, PictureError, UsageError
 from indexer.indexes import vector_file
 from indexer.rebuild import rebuild
+from indexer.records import IndexInfo
 from indexer.vectors import open_store
 from search.cutoff import Background
 from search.engine import MAX_K, Engine

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.demo.questions import Lines, below
-from indexer.catalog import Record
 from indexer.collection import Collection
 from indexer.reader import thumbnail_path
+from indexer.records import Record
 from search.engine import Engine, Result, Results
 from search.query import PictureId, Query, Text, parse
 

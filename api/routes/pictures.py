@@ -8,9 +8,9 @@ from fastapi.responses import FileResponse
 from api.deps import Asked, K, Opened, Part, PictureNumber, ShowAll
 from api.schemas import Answer, Page, PictureOut, PictureRef, Uploads
 from api.uploads import add_uploads, remove_picture
-from indexer.catalog import Record
 from indexer.errors import NotFoundError, PictureError
 from indexer.reader import thumbnail_path
+from indexer.records import Record
 from search.engine import Results
 
 router = APIRouter(prefix="/v1/pictures", tags=["pictures"])
