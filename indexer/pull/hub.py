@@ -1,7 +1,7 @@
 """Files of a repository on the model hub, by the hub's own client: into its cache, resumed and checked."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -56,15 +56,14 @@ def fetch(spec: ModelSpec, settings: Settings, on_progress: OnProgress) -> Path:
 def _fetch(spec: ModelSpec, on_progress: OnProgress) -> tuple[dict[Remote, Path], str | None]:
     """The files in the cache, and the checksum where one of them is large."""
     remotes = _wanted(spec)
-    missing = sum(remote.size for remote in remotes if not _is_whole(remote))
+    whole = {remote for remote in remotes if _is_whole(remote)}
     folder = hub.folder(spec.source)
     folder.mkdir(parents=True, exist_ok=True)
-    require_space(folder, missing)
-    total = sum(remote.size for remote in remotes)
-    with _watched(remotes, Meter(on_progress, total=total)):
+    require_space(folder, sum(remote.size for remote in remotes if remote not in whole))
+    with _watched(remotes, whole, Meter(on_progress, total=sum(remote.size for remote in remotes))):
         files = {remote: _download(remote) for remote in remotes}
     for remote, path in files.items():
-        _check(spec, remote, path, on_progress)
+        files[remote] = _checked(spec, remote, path, remote in whole, on_progress)
     large = [remote.sha256 for remote in remotes if remote.sha256]
     return files, large[0] if len(large) == 1 else None
 
@@ -126,12 +125,15 @@ def _forget(remote: Remote) -> None:
         Path(path).unlink(missing_ok=True)
 
 
-def _check(spec: ModelSpec, remote: Remote, path: Path, on_progress: OnProgress) -> None:
-    """Raise PullError, and delete the file, where it isn't what the hub says it holds."""
+def _checked(spec: ModelSpec, remote: Remote, path: Path, old: bool, on_progress: OnProgress) -> Path:
+    """The file, if it is what the hub says it holds. Otherwise it is deleted; one that was in the cache before is
+    fetched once more, for another PullError is raised."""
     found = sha256_of(path, on_progress) if remote.sha256 else None
     if found == remote.sha256 and path.stat().st_size == remote.size:
-        return
+        return path
     _forget(remote)
+    if old:
+        return _checked(spec, remote, _download(remote), False, on_progress)
     raise PullError(
         f"{remote.name} of {spec.name} was deleted, for it came damaged: its sha256 is {found}, not {remote.sha256}. "
         "Pull again."
@@ -156,17 +158,16 @@ def _explained(spec: ModelSpec, settings: Settings, error: Exception) -> Excepti
 
 
 @contextmanager
-def _watched(remotes: Sequence[Remote], meter: Meter) -> Iterator[None]:
+def _watched(remotes: Sequence[Remote], whole: Set[Remote], meter: Meter) -> Iterator[None]:
     """While the client works, report how much there is: its own bars are told apart by version, files are not."""
     bars = import_module("huggingface_hub.utils")
     folders = sorted({hub.folder(remote.repository) / "blobs" for remote in remotes})
-    whole = sum(remote.size for remote in remotes if _is_whole(remote))
-    before = _weight(folders)
+    other = _weight(folders, begun=False) - sum(remote.size for remote in whole)
     ended = threading.Event()
 
     def report() -> None:
         while not ended.wait(_BETWEEN):
-            meter.at(max(whole, whole + _weight(folders) - before))
+            meter.at(max(_weight(folders) - other, 0))
 
     were_off = bars.are_progress_bars_disabled()
     bars.disable_progress_bars()
@@ -181,10 +182,13 @@ def _watched(remotes: Sequence[Remote], meter: Meter) -> Iterator[None]:
             bars.enable_progress_bars()
 
 
-def _weight(folders: Sequence[Path]) -> int:
+def _weight(folders: Sequence[Path], begun: bool = True) -> int:
+    """Bytes in the folders; with those of files that are not whole yet, or without."""
     size = 0
     for folder in folders:
         for path in folder.glob("*"):
+            if not begun and path.suffix == ".incomplete":
+                continue
             try:
                 size += path.stat().st_size
             except OSError:  # the client has just renamed it

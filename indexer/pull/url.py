@@ -86,6 +86,7 @@ def _go_on(spec: ModelSpec, part: Path, done: int, meter: Meter) -> bool:
         with part.open("ab" if done else "wb") as file:
             while block := response.read1(_BLOCK):
                 file.write(block)
+                file.flush()  # a pull that is killed loses nothing that came
                 done += len(block)
                 meter.at(done, total)
                 _expect(spec, done if done > spec.size else None)
