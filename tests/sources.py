@@ -34,8 +34,7 @@ class Source:
 def served(source: Source, handler: type["_Files"] | None = None) -> Iterator[Source]:
     """Within it, the source answers at its `url`."""
     kind = type("Handler", (handler or _Files,), {"source": source})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     source.url = f"http://127.0.0.1:{server.server_port}"
@@ -45,6 +44,13 @@ def served(source: Source, handler: type["_Files"] | None = None) -> Iterator[So
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """The client has gone: that is what some tests are about."""
 
 
 class _Files(BaseHTTPRequestHandler):
@@ -90,7 +96,8 @@ class _Files(BaseHTTPRequestHandler):
 
 
 class Hub(_Files):
-    """The part of the hub's interface that its client needs to fetch public files: keys are 'org/name/file'."""
+    """The part of the hub's interface that its client needs to fetch files: keys are 'org/name/file'; with
+    'bad:' before them they are what is sent instead, and 'gated:org/name' asks for a licence to be accepted."""
 
     def do_HEAD(self) -> None:
         if found := re.fullmatch(r"/(.+)/resolve/\w+/(.+)", unquote(self.path)):
@@ -112,6 +119,9 @@ class Hub(_Files):
         if key not in self.source.files:
             self.send_error(404)
             return
+        if f"gated:{'/'.join(key.split('/')[:2])}" in self.source.files:
+            self._refuse(403, "GatedRepo")
+            return
         body = self.source.files[key]
         headers = {"ETag": f'"{_etag(key, body)}"', "X_Repo_Commit": COMMIT, "Accept_Ranges": "bytes"}
         if head:
@@ -131,17 +141,21 @@ class Hub(_Files):
             if f"{repository}/{name}" in self.source.files
         ]
         if not siblings:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._refuse(404, "RepoNotFound")
             return
-        told = json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
+        gated = "manual" if f"gated:{repository}" in self.source.files else False
+        told = json.dumps({"id": repository, "sha": COMMIT, "gated": gated, "siblings": siblings}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(told)))
         self.end_headers()
         self.wfile.write(told)
+
+    def _refuse(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 def _lfs(name: str, body: bytes) -> dict[str, object]:

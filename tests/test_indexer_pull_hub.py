@@ -1,5 +1,6 @@
 """Fetching models from the hub, by its own client, from a small hub on this machine."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,11 +55,11 @@ def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Source]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", hub_timeout=2.0)
+    return Settings(home=tmp_path / "home", hub_timeout=20)
 
 
 def fetched(source: Source) -> list[str]:
-    return [path.rsplit("/main/")[-1] for path, _ in source.asked if "/resolve/" in path]
+    return [path.rsplit("/main/", 1)[-1] for path, _ in source.asked if "/resolve/" in path]
 
 
 def test_an_encoder_comes_with_what_open_clip_reads_beside_it(source: Source, settings: Settings) -> None:
@@ -115,6 +116,37 @@ def test_repositories_without_what_is_needed(
         pull("gone", settings)
     with pytest.raises(PullError, match=r"org/words on the model hub has no weights of bare"):
         pull("bare", settings)
+
+
+def test_a_cut_connection_is_gone_on_with(source: Source, settings: Settings) -> None:
+    source.cut = 40_000
+    pull(CLIP.name, settings)
+    ranges = [wanted for path, wanted in source.asked if path.endswith("open_clip_model.safetensors")]
+    assert ranges == [None, "bytes=40000-", "bytes=80000-"] and here(CLIP, settings) == "yes"
+
+
+def test_a_stopped_pull_is_gone_on_with(source: Source, settings: Settings) -> None:
+    source.cut = 0
+    with pytest.raises(PullError, match=r"weights.fp16.safetensors of one came to 0 B of 1.0 kB, then no further"):
+        pull("one", settings)
+    sha256 = hashlib.sha256(WEIGHTS[:1000]).hexdigest()
+    blobs = hub.folder("org/pipe") / "blobs"
+    (blobs / f"{sha256}.pixloom.incomplete").write_bytes(WEIGHTS[:300])
+    assert here(ONE, settings) == "partly"
+    source.cut = None
+    path = pull("one", settings).path
+    assert path is not None and path.read_bytes() == WEIGHTS[:1000] and here(ONE, settings) == "yes"
+    assert source.asked[-1][1] == "bytes=300-" and [blob.name for blob in blobs.iterdir()] == [sha256]
+    path.unlink()  # as if it had been stopped before the client saw the blob
+    asked = len(fetched(source))
+    assert pull("one", settings).path == path and path.read_bytes() == WEIGHTS[:1000]
+    assert len(fetched(source)) == asked
+
+
+def test_what_needs_a_token_is_left_to_the_client(source: Source, settings: Settings) -> None:
+    source.files["gated:org/pipe"] = b""
+    with pytest.raises(PullError, match=r"org/pipe asks for its licence to be accepted: do so on its page"):
+        pull("one", settings)
 
 
 def test_offline_is_a_quick_refusal(source: Source, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -65,14 +65,13 @@ class _Bar:
 
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
-        self.stage: str | None = None
+        self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage != self.stage:
-            self.stage = progress.stage
-            self.task = self.bars.add_task(progress.stage, total=progress.total)
-        done, total = progress.done, progress.total
-        self.bars.update(self.task, completed=done, total=total, count=count(progress), speed=speed(progress))
+        stage, done, total = progress.stage, progress.done, progress.total
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total, count=count(progress), speed=speed(progress))
 
 
 class _Lines:

@@ -1,5 +1,6 @@
 """The model hub: whether it answers, what is cached of it, and loading without asking it."""
 
+import os
 import threading
 import urllib.error
 import urllib.request
@@ -54,7 +55,7 @@ def folder(repository: str) -> Path:
 
 def begun(repository: str) -> bool:
     """Whether anything of a repository is in the local cache, whole or not."""
-    return any(path.is_file() for part in ("blobs", "snapshots") for path in folder(repository).glob(f"{part}/**/*"))
+    return any(names for part in ("blobs", "snapshots") for _, _, names in os.walk(folder(repository) / part))
 
 
 def _alternatives(filename: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from indexer.pull.meter import Meter
 from indexer.types import OnProgress
 
 _CHUNK = 2**20
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR, errno.EFBIG}
 
 
 def sha256_of(path: Path, on_progress: OnProgress) -> str:
@@ -66,6 +67,11 @@ def keep(spec: ModelSpec, settings: Settings, draft: Path, on_progress: OnProgre
     draft.replace(path)
     write_record(spec, settings, {path.name: path.stat().st_size}, spec.sha256)
     return path
+
+
+def of_the_disk(error: Exception) -> bool:
+    """Whether an error is of what is written, not of the network that it comes from."""
+    return isinstance(error, OSError) and error.errno in _DISK
 
 
 def require_space(folder: Path, size: int) -> None:

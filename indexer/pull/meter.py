@@ -11,18 +11,19 @@ _BETWEEN = 0.1
 
 
 class Meter:
-    """Reports how many bytes there are. `total` may become known later."""
+    """Reports how many bytes there are, beside those `before`."""
 
     def __init__(self, on_progress: OnProgress, stage: str = "pull", total: int | None = None) -> None:
         self.progress = Progress(stage, total=total, unit="B")
+        self.before = 0
         self._on_progress = on_progress
         self._recent: deque[tuple[float, int]] = deque(maxlen=200)
         self._told = 0.0
 
-    def at(self, done: int, total: int | None = None) -> None:
-        """`done` of `total` bytes are there now."""
+    def at(self, done: int) -> None:
+        """So many bytes are there now."""
         progress, now = self.progress, time.monotonic()
-        progress.done, progress.total = done, total or progress.total
+        progress.done = done = self.before + done
         complete = done == progress.total
         if now - self._told < _BETWEEN and not complete:
             return

