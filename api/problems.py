@@ -14,6 +14,7 @@ from indexer.errors import (
     NotFoundError,
     PictureError,
     PixloomError,
+    PullError,
     UnreachableError,
     UsageError,
 )
@@ -24,6 +25,7 @@ _PROBLEMS: dict[type[PixloomError], tuple[int, str]] = {
     PictureError: (422, "Not a readable picture"),
     EncoderError: (503, "The encoder can't be used"),
     UnreachableError: (503, "The model hub can't be reached"),
+    PullError: (502, "The model can't be fetched"),
     DependencyError: (503, "A package is missing"),
     HomeError: (500, "The home folder can't be used"),
     BusyError: (409, "Another process is writing"),

@@ -194,17 +194,30 @@ class Status(BaseModel):
 
 
 class ModelOut(_Answer):
-    """Facts about a model; `size` in bytes."""
+    """Facts about a model; sizes in bytes, `unverified` names the fields that are estimates."""
 
     name: str
     task: str
     licence: str
+    commercial: bool
     size: int
+    memory: int | None
     speed: str
+    languages: str
+    origin: str
     source: str
+    files: list[str]
+    beside: list[str]
     sha256: str | None
     dimension: int | None
+    figure: float | None
+    measure: str
+    used_by: str
     note: str
+    notice: str | None
+    facts: list[str]
+    unverified: list[str]
+    here: Literal["yes", "no", "partly", "damaged"]
     active: bool
 
 

@@ -17,6 +17,7 @@ from indexer.encoders.kept import KeptEncoders
 from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.indexes import activate, coverage, index_for, previous_index, stored_sets, vector_file
 from indexer.models import find
+from indexer.models.trained import trained_spec
 from indexer.records import IndexInfo
 from indexer.scan import Named, expand, loose_files, scan, scan_files
 from indexer.switch import Switch, building
@@ -63,7 +64,7 @@ class Collection:
         encoder = self._encoders.kept(name)
         if encoder is not None:
             return encoder.notice
-        spec = find(name)
+        spec = find(name) or trained_spec(name, self.settings)
         return spec.notice if spec else None
 
     def index(

@@ -6,6 +6,7 @@ PixloomError
 ├── PictureError               one picture can't be read; it is listed and the run goes on
 ├── EncoderError               a model can't be loaded or used
 │   └── UnreachableError       the model hub can't be reached
+├── PullError                  a model can't be fetched, or what came isn't it
 ├── DependencyError            an optional package is missing
 └── HomeError                  the home folder can't be used
     ├── BusyError              another process is writing to it
@@ -40,6 +41,10 @@ class EncoderError(PixloomError):
 
 class UnreachableError(EncoderError):
     """The model hub can't be reached and the weights aren't here."""
+
+
+class PullError(PixloomError):
+    """A model can't be fetched: its source refuses, breaks off, or gives something else than was pinned."""
 
 
 class DependencyError(PixloomError):

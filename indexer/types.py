@@ -143,6 +143,8 @@ class Progress:
     """Items per second over the last few seconds."""
     eta: float | None = None
     """Seconds left, where it can be told."""
+    unit: str = ""
+    """What is counted, where it isn't items: `B` for bytes."""
 
 
 OnProgress = Callable[[Progress], None]

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from indexer.config import Settings
 from indexer.encoders import load_encoder
 from indexer.encoders.blend import Blend
-from indexer.encoders.checkpoint import CONFIG, WEIGHTS, Checkpoint, trained
+from indexer.encoders.checkpoint import CONFIG, WEIGHTS, Checkpoint
 from indexer.encoders.heads import Affine, LiT
 from indexer.errors import EncoderError, HomeError, NotFoundError, UsageError
+from indexer.models import find
+from indexer.models.trained import trained, trained_spec
 
 
 def toy_lit(seed: int, features: int = 30, texts: int = 12, dimension: int = 8) -> LiT:
@@ -77,7 +79,6 @@ def test_damage_is_told_apart(tmp_path: Path) -> None:
                 (folder / name).write_bytes(data)
         with pytest.raises(EncoderError, match=told):
             Checkpoint.read(folder)
-    assert trained(Settings(home=tmp_path)) == {}
 
 
 def test_names_of_checkpoints(tmp_path: Path) -> None:
@@ -89,7 +90,16 @@ def test_names_of_checkpoints(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no encoder 'lit:'"):
         load_encoder("lit:", settings)
     toy_checkpoint().write(settings.models / "mine", "")
-    assert list(trained(settings)) == ["lit:mine"]
+    (settings.models / "other").mkdir()
+    (settings.models / "other/config.json").write_text('{"model_type": "bert"}')
+    (settings.models / "damaged").mkdir()
+    (settings.models / "damaged/config.json").write_text("{")
+    (spec,) = trained(settings)
+    assert (spec.name, spec.origin, spec.task) == ("lit:mine", "trained", "encoder")
+    assert trained_spec("lit:mine", settings) == trained_spec(f"lit:{settings.models / 'mine'}", settings) == spec
+    assert trained_spec("lit:none", settings) is None and trained_spec("embedded", settings) is None
+    embedded = find("embedded")
+    assert embedded is not None and spec.notice == embedded.notice
 
 
 def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path) -> None:

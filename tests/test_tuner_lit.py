@@ -14,6 +14,7 @@ from indexer.encoders import load_encoder
 from indexer.encoders.blend import Blend
 from indexer.encoders.checkpoint import Checkpoint
 from indexer.errors import EncoderError, UsageError
+from indexer.models.trained import trained
 from indexer.sources.items import Item
 from indexer.types import Caption, Progress
 from tests.towers import ToyTowers
@@ -81,7 +82,7 @@ def test_training_makes_words_meet_pictures(unlock: str, pictures: list[Item], t
     shown = encoder.encode_pictures([read.prepare(picture("red")), read.prepare(picture("blue"))])
     scores = encoder.encode_texts([TRANSLATED["red"], TRANSLATED["blue"]]) @ shown.T
     assert scores[0, 0] > scores[0, 1] and scores[1, 1] > scores[1, 0]
-    assert list(checkpoints.trained(settings)) == ["lit:mine"]
+    assert [spec.name for spec in trained(settings)] == ["lit:mine"]
     card = (settings.models / "mine/README.md").read_text()
     assert "toy captions" in card and "| seed | 0 |" in card and result.checkpoint.digest in card
     assert not list((tmp_path / "cache/training").glob("*")), "what was needed to go on is gone"

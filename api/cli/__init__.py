@@ -35,7 +35,7 @@ COMMANDS = {
     "serve": ("api.cli.serve", "Answer over HTTP, with a page to search from."),
     "evaluate": ("api.cli.evaluate", "Measure how well an encoder finds and names pictures."),
     "train": ("api.cli.train", "Tune models to your own pictures."),
-    "models": ("api.cli.models", "List the models that are known."),
+    "models": ("api.cli.models", "List the models that are known, say which suit this machine, and fetch them."),
     "demo": ("api.cli.demo", "Gather real pictures, index them and ask some questions."),
 }
 """Command -> the module whose `app` it is, and its line in the help."""

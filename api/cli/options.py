@@ -14,7 +14,7 @@ EncoderName = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME",
-        help="auto, embedded or clip:ARCH/WEIGHTS; see `pixloom models`.",
+        help="auto, embedded, clip:ARCH/WEIGHTS or lit:NAME; see `pixloom models`.",
         show_default=False,
     ),
 ]

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
 from api.cli.output import duration, note
+from indexer.models.spec import in_bytes
 from indexer.types import OnProgress, Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -22,21 +23,41 @@ def shown() -> Iterator[OnProgress]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Field("count"), _Field("speed"))
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         yield _Bar(bars)
 
 
 def speed(progress: Progress) -> str:
     """Rate and time left, as far as they are known."""
-    rate = f"{progress.rate:.1f}/s" if progress.rate else ""
+    rate = f"{_amount(progress.rate, progress.unit)}/s" if progress.rate else ""
     eta = f"{duration(progress.eta)} left" if progress.eta is not None else ""
     return ", ".join(part for part in (rate, eta) if part)
 
 
-class _Speed(ProgressColumn):
+def count(progress: Progress) -> str:
+    """How many are done, and of how many."""
+    if not progress.done and not progress.total:
+        return ""
+    total = f" of {_amount(progress.total, progress.unit)}" if progress.total is not None else ""
+    return f"{_amount(progress.done, progress.unit)}{total}"
+
+
+def _amount(number: float, unit: str) -> str:
+    if unit == "B":
+        return in_bytes(round(number))
+    return str(number) if isinstance(number, int) else f"{number:.1f}"
+
+
+class _Field(ProgressColumn):
+    """What the task was last told under a name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
     def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("speed", "")), style="dim")
+        return Text(str(task.fields.get(self.name, "")), style="dim" if self.name == "speed" else "")
 
 
 class _Bar:
@@ -44,13 +65,13 @@ class _Bar:
 
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
-        self.stage: str | None = None
+        self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage != self.stage:
-            self.stage = progress.stage
-            self.task = self.bars.add_task(progress.stage, total=progress.total, speed="")
-        self.bars.update(self.task, completed=progress.done, total=progress.total, speed=speed(progress))
+        stage, done, total = progress.stage, progress.done, progress.total
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total, count=count(progress), speed=speed(progress))
 
 
 class _Lines:
@@ -64,7 +85,5 @@ class _Lines:
         if progress.stage == self.stage and now - self.said < _SECONDS_BETWEEN_LINES:
             return
         self.stage, self.said = progress.stage, now
-        total = f" of {progress.total}" if progress.total is not None else ""
-        count = f"{progress.done}{total}" if progress.done or total else ""
-        told = ", ".join(part for part in (count, speed(progress)) if part)
+        told = ", ".join(part for part in (count(progress), speed(progress)) if part)
         note(f"{progress.stage}: {told}" if told else progress.stage)

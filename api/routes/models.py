@@ -1,22 +1,22 @@
 """The models that are known, and changes from one to another."""
 
-from dataclasses import asdict
-
 from fastapi import APIRouter
 
 from api.deps import Changing, Opened
+from api.models import described
 from api.schemas import ModelOut, Models, SwitchIn, SwitchOut
-from indexer.models import ENCODERS
+from indexer.models.shelf import listed
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
 
 @router.get("/models")
 def models(collection: Opened) -> Models:
-    """Each with its licence, size, speed and source; `active` marks the one that made the index."""
-    index = collection.catalog.state().index
+    """Each with its licence, size, memory, speed, source and whether it is here; `active` marks the one that made
+    the index."""
+    index, settings = collection.catalog.state().index, collection.settings
     active = index.encoder if index else None
-    return Models(models=[ModelOut(**asdict(spec), active=spec.name == active) for spec in ENCODERS])
+    return Models(models=[ModelOut(**described(spec, settings, active)) for spec in listed(settings)])
 
 
 @router.post("/models/switch", status_code=202)

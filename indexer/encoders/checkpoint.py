@@ -152,18 +152,6 @@ def folder_of(name: str, settings: Settings) -> Path:
     return settings.models / reference
 
 
-def trained(settings: Settings) -> dict[str, Checkpoint]:
-    """`lit:NAME` -> each readable checkpoint below `settings.models`."""
-    found = {}
-    for config in sorted(settings.models.glob(f"*/{CONFIG}")):
-        try:
-            if "tower" in json.loads(config.read_text(encoding="utf-8")):
-                found[f"lit:{config.parent.name}"] = Checkpoint.read(config.parent)
-        except (EncoderError, OSError, ValueError):
-            continue  # not a checkpoint of ours, or a damaged one: `--encoder` says so
-    return found
-
-
 def _named(lit: LiT, adapters: Adapters) -> dict[str, Any]:
     """All tensors by the names that they have in the file."""
     packed: dict[str, Any] = {}

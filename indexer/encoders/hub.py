@@ -1,14 +1,16 @@
 """The model hub: whether it answers, what is cached of it, and loading without asking it."""
 
+import os
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from huggingface_hub import constants, try_to_load_from_cache
 
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 """What open_clip looks for in a repository when no file is named."""
 _REFUSALS = (403, 407)
 
@@ -17,9 +19,9 @@ def reachable(timeout: float, url: str | None = None) -> bool:
     """Whether the hub (or the server of `url`) answers within `timeout` seconds.
 
     The question is asked in a daemon thread: neither a hanging name server nor a proxy can hold it up.
-    Always False where HF_HUB_OFFLINE is set.
+    Of the hub always False where HF_HUB_OFFLINE is set.
     """
-    if constants.HF_HUB_OFFLINE:
+    if constants.HF_HUB_OFFLINE and url is None:
         return False
     answers: list[bool] = []
     target = url or constants.ENDPOINT
@@ -42,8 +44,18 @@ def _answers(url: str, timeout: float) -> bool:
 
 def cached(repository: str, filename: str = "") -> bool:
     """Whether a repository's file is in the hub's local cache; any of open_clip's weights by default."""
-    names = _alternatives(filename) if filename else _WEIGHTS
+    names = _alternatives(filename) if filename else WEIGHTS
     return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
+
+
+def folder(repository: str) -> Path:
+    """Where the hub's client keeps what it has of a repository; it need not exist."""
+    return Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+
+
+def begun(repository: str) -> bool:
+    """Whether anything of a repository is in the local cache, whole or not."""
+    return any(names for part in ("blobs", "snapshots") for _, _, names in os.walk(folder(repository) / part))
 
 
 def _alternatives(filename: str) -> tuple[str, ...]:

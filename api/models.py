@@ -1,0 +1,13 @@
+"""A model as documents tell of it, the same from the command line and over HTTP."""
+
+from dataclasses import asdict
+from typing import Any
+
+from indexer.config import Settings
+from indexer.models.shelf import here
+from indexer.models.spec import ModelSpec
+
+
+def described(spec: ModelSpec, settings: Settings, active: str | None = None) -> dict[str, Any]:
+    """All that is known of a model, whether it is here, and whether it made the index (`active` names which did)."""
+    return asdict(spec) | {"here": here(spec, settings), "active": spec.name == active}
