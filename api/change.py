@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.collection import Collection
+from indexer.errors import PixloomError
 from indexer.switch import Switch, require_previous
 from indexer.types import OnProgress, Report
 from search.compare import Comparison, compare
@@ -24,6 +25,8 @@ class Outcome:
     switched: bool
     report: Report
     comparison: Comparison | None = None
+    uncompared: str | None = None
+    """Why the two can't be compared, where that is so."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -31,7 +34,7 @@ class Outcome:
         failed = [{"path": str(path), "reason": reason} for path, reason in self.report.failed]
         compared = self.comparison.as_dict() if self.comparison else None
         names = {"encoder": self.encoder, "previous": self.previous, "switched": self.switched}
-        return {**names, **counts, "failed": failed, "comparison": compared}
+        return {**names, **counts, "failed": failed, "comparison": compared, "uncompared": self.uncompared}
 
 
 def change(
@@ -44,13 +47,16 @@ def change(
 ) -> Outcome:
     """Make the change that `begin` gives, within `collection.switching()`."""
     switch = begin(on_progress)
-    old, comparison, switched = switch.old, None, False
+    old, comparison, uncompared, switched = switch.old, None, None, False
     if switch.needed and switch.build(on_progress, should_stop):
         if comparing and old is not None:
-            comparison = compare(collection, old, switch.index, on_progress=on_progress, should_stop=should_stop)
+            try:
+                comparison = compare(collection, old, switch.index, on_progress=on_progress, should_stop=should_stop)
+            except PixloomError as error:  # it is there to inform, not to stand in the way
+                uncompared = str(error)
         switched = switch.swap(on_progress, should_stop)
     previous = old.encoder if old else None
-    return Outcome(switch.encoder.name, previous, switched, switch.report, comparison)
+    return Outcome(switch.encoder.name, previous, switched, switch.report, comparison, uncompared)
 
 
 def to_model(collection: Collection, name: str) -> Begin:

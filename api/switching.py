@@ -9,6 +9,8 @@ from api.change import Begin, Outcome, change, to_model, to_previous
 from api.problems import document, problem
 from indexer.collection import Collection
 from indexer.errors import BusyError, PixloomError, UsageError
+from indexer.indexes import stored_sets
+from indexer.models import find
 from indexer.switch import require_previous
 from indexer.types import Progress
 
@@ -39,7 +41,16 @@ class Switching:
         self._lock = Lock()
 
     def switch(self, name: str) -> State:
-        """Begin a change to a model; BusyError while another is under way, in whatever process."""
+        """Begin a change to a model; BusyError while another is under way, in whatever process.
+
+        UsageError for a model that is neither listed nor was ever used here: what comes over the network must not
+        make this machine load any file or download that it names.
+        """
+        if not self._known(name):
+            raise UsageError(
+                f"{name!r} is not among the models listed, and the collection was never embedded with it: "
+                f"switch on the command line, `pixloom models switch {name}`."
+            )
         return self._start(name, to_model(self.collection, name), comparing=True)
 
     def rollback(self) -> State:
@@ -62,6 +73,11 @@ class Switching:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_PATIENCE)
+
+    def _known(self, name: str) -> bool:
+        with self.collection.catalog.database.read() as connection:
+            used = {index.encoder for index in stored_sets(connection)}
+        return find(name) is not None or name in used | {self.collection.settings.encoder}
 
     def _start(self, name: str, begin: Begin, *, comparing: bool) -> State:
         with self._lock:

@@ -98,7 +98,7 @@ class Collection:
         if missing:
             raise NotFoundError(f"There is no file or folder {', '.join(missing)}: check the spelling.")
         with self.writing(wait):
-            encoder_first = self._load_first(encoder, verify, on_progress)
+            loaded = self._load_first(encoder, verify, on_progress)
             if paths:
                 self.catalog.add_roots(roots)
             home = self.settings.home
@@ -109,7 +109,7 @@ class Collection:
                     scan(self.catalog, root, home=home, report=report, retry=retry, on_progress=on_progress)
             named = files or (loose_files(self.catalog, roots) if not paths else {})
             scan_files(self.catalog, named, report=report, retry=retry, on_progress=on_progress)
-            other = self._embed(encoder_first, report, on_progress, should_stop)
+            other = self._embed(loaded, report, on_progress, should_stop)
             self.catalog.restore_files([root for root in roots if paths and root.is_file()])
         if other is not None:
             with self.switching():

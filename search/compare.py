@@ -23,6 +23,8 @@ from search.query import PictureId, Query, Term, Text, parse
 K = 10
 _MOST, _ENOUGH = 50, 20
 """Queries that are asked at most; below so many recent ones, the collection's own words and pictures join them."""
+_SAMPLED = 10_000
+"""Captions, keywords or pictures that a sample is drawn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +141,26 @@ def questions(collection: Collection) -> list[tuple[str, str]]:
 
 def _of_collection(collection: Collection) -> Iterator[tuple[str, str]]:
     """Captions, keywords and pictures in turn, chosen by chance but always the same."""
+    of_live = PictureRow.live.is_(True)
+    captions = select(CaptionRow.text).join(PictureRow, PictureRow.id == CaptionRow.picture_id).order_by(CaptionRow.id)
+    keywords = select(KeywordRow.text).join(PictureRow, PictureRow.id == KeywordRow.picture_id)
+    keywords = keywords.order_by(KeywordRow.picture_id, KeywordRow.text)
     chance = random.Random(0)
-    with collection.catalog.database.read() as connection:
-
-        def some(column: Any) -> list[Any]:
-            table = column.class_
-            query = select(column).distinct().order_by(column).limit(10_000)
-            if table is not PictureRow:
-                query = query.join(PictureRow, PictureRow.id == table.picture_id)
-            found = list(connection.scalars(query.where(PictureRow.live)))
-            return chance.sample(found, min(_ENOUGH, len(found)))
-
-        words = (
-            [("caption", text) for text in some(CaptionRow.text)],
-            [("keyword", text) for text in some(KeywordRow.text)],
-        )
-        pictures = [("picture", f"#{id}") for id in some(PictureRow.id)]
-    lists = [[(origin, str(Query((Term(Text(text)),)))) for origin, text in one] for one in words] + [pictures]
+    lists = []
+    for origin, query in (
+        ("caption", captions),
+        ("keyword", keywords),
+        ("picture", select(PictureRow.id).order_by(PictureRow.id)),
+    ):
+        with collection.catalog.database.read() as connection:
+            found = list(dict.fromkeys(connection.scalars(query.where(of_live).limit(_SAMPLED))))
+        lists.append([(origin, _line_of(one)) for one in chance.sample(found, min(_ENOUGH, len(found)))])
     for place in range(_ENOUGH):
         yield from (one[place] for one in lists if place < len(one))
+
+
+def _line_of(one: str | int) -> str:
+    return str(Query((Term(Text(one) if isinstance(one, str) else PictureId(one)),)))
 
 
 def _compare(engines: tuple[Engine, Engine], origin: str, line: str) -> Compared:

@@ -32,7 +32,7 @@ class History:
         line = _line(str(query))
         if len(line) > _LINE:
             return
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             with self._path.open("ab", buffering=0) as file:
                 file.write(line)
                 size = file.tell()
@@ -47,7 +47,7 @@ class History:
             return []
         found: dict[str, None] = {}
         for line in reversed(lines):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 query = json.loads(line)
                 if isinstance(query, str):
                     found.setdefault(query)

@@ -41,8 +41,9 @@ class Snapshot:
         """The vector [dimension] of a picture that may be found; None where it has none here."""
         # Not asked of the catalogue, which may have gone on to another index meanwhile.
         rows = np.flatnonzero(self.ids == id) if id < 2**63 else self.ids[:0]
-        if self.alive is not None:
-            rows = rows[np.isin(rows, self.alive, assume_unique=True)]
+        if len(rows) and self.alive is not None:
+            place = np.searchsorted(self.alive, rows[0])
+            rows = rows if rows[0] in self.alive[place : place + 1] else rows[:0]
         return np.array(self.vectors[rows[0]]) if len(rows) else None
 
     def search(self, query: Floats, k: int) -> Hits:

@@ -17,6 +17,7 @@ from api.cli import COMMANDS, main
 from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.errors import UnreachableError
+from indexer.switch import Switch
 from search.engine import Engine
 from tests.test_api_http import png, refused
 from tests.test_indexer_pipeline import many
@@ -27,9 +28,12 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def home(settings: Settings, tmp_path: Path) -> Path:
-    """A home with twenty pictures."""
+    """A home with twenty pictures, where changes to two models were begun before."""
     with Collection(settings, any_toy) as collection:
         collection.index([many(tmp_path / "photos", 20)])
+        with collection.switching():
+            for name in ("head:A", "other"):
+                Switch.to(collection, name)
         Engine(collection).search("a red wall")
     return settings.home
 
@@ -187,7 +191,10 @@ def test_what_goes_wrong_is_told(settings: Settings, home: Path) -> None:
             raise UnreachableError("The hub can't be reached.")
         return any_toy(name, settings)
 
-    with TestClient(create_app(settings, load), raise_server_exceptions=False) as client:
+    far = settings.model_copy(update={"encoder": "far"})
+    with TestClient(create_app(far, load), raise_server_exceptions=False) as client:
+        for name in ("clip:/tmp/model", "clip:hf-hub:someone/else", "../model", "nonsense"):
+            assert "command line" in refused(client.post("/v1/models/switch", json={"name": name}), 400)
         client.post("/v1/models/switch", json={"name": "far"})
         told = ended(client)
         assert told["state"] == "failed"

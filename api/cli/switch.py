@@ -72,6 +72,8 @@ def _show(collection: Collection, outcome: Outcome, *, as_json: bool) -> int:
     else:
         if outcome.comparison:
             _show_comparison(outcome.comparison)
+        elif outcome.uncompared:
+            say(f"The two can't be compared: {outcome.uncompared}")
         _summary(outcome)
         for path, reason in report.failed:
             say(f"  can't be read: {path}: {reason}")
