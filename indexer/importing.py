@@ -60,6 +60,8 @@ def import_items(
     the data set has been entered.
     """
     files: dict[str, set[str]] = {}
+    if on_progress:
+        on_progress(Progress("read"))
     for item in data:
         files.setdefault(os.path.dirname(item.path), set()).add(item.path.name)  # noqa: PTH120 - twice as quick
     report = collection.index(

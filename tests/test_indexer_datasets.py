@@ -72,6 +72,19 @@ def test_json_lines(tmp_path: Path) -> None:
         list(read_items("jsonl", tmp_path / "c.jsonl", split="test"))
 
 
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paint(tmp_path, ["dog/a.png"])
+    data = read_items("folders", tmp_path)
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for action in (lambda: list(data), lambda: read_items("auto", tmp_path)):
+        with pytest.raises(NotFoundError, match=f"{tmp_path.name}.* can't be read: Permission denied"):
+            action()
+
+
 def test_folders_named_by_what_they_show(tmp_path: Path) -> None:
     paint(tmp_path / "plain", ["yin_yang/a.png", "yin_yang/deep/b.png", "dog/c.png", "stray.png", ".hidden/d.png"])
     (tmp_path / "plain/dog/notes.txt").touch()

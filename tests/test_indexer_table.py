@@ -154,6 +154,21 @@ def test_tables_that_cannot_be_used(folder: Path, text: str, said: str) -> None:
         list(table(folder, text))
 
 
+def test_columns_of_one_name_and_of_none(folder: Path) -> None:
+    (item,) = table(folder, ",image,note,note,caption,caption,label,label\n1,a.png,x,y,One.,Two.,cat,dog\n")
+    assert item.attributes == {"column 1": 1.0, "note": "x", "note 2": "y"}
+    assert (item.captions, item.labels) == ((Caption("One."), Caption("Two.")), ("cat", "dog"))
+
+
+def test_missing_pictures_of_other_splits_are_not_missed(folder: Path) -> None:
+    table(folder, "image,caption,split\na.png,x,dev\ngone.png,y,train\nb.png,,train\n")
+    data = read_items("csv", folder / "table.csv", split="dev")
+    assert [item.path.name for item in data] == ["a.png"]
+    assert kinds(data) == []
+    with pytest.raises(UsageError, match="no split 'test'; it has dev, train"):
+        list(read_items("csv", folder / "table.csv", split="test"))
+
+
 def test_types_of_columns(folder: Path) -> None:
     text = "image,a,b,c,d,e\na.png,1e3,007,true,yes,1e999\nb.png,-.5,7,,maybe,nan\n"
     first, second = table(folder, text)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.errors import UsageError
+from indexer.facts import clean
 from indexer.sources.coco import usable_box
 from indexer.sources.items import Attribute, BoxLabel, Item
 from indexer.sources.merge import merged
@@ -79,11 +80,10 @@ def _records(
         split = splits.get(name)
         if splits and split is None:
             source.problems.add(Kind.FILE, where, f"{name} is in no split of {PARTITION}")
-        if (path := pictures.find(name, where)) is not None:
+        wanted = source.splits.takes(split)
+        if (path := pictures.find(name, where, wanted=wanted)) is not None:
             face = (BoxLabel("face", boxes[name]),) if name in boxes else ()
             yield where, Item(path, split, attributes=attributes, boxes=face)
-        elif split is not None:
-            source.splits.takes(split)
 
 
 def _splits(source: Source, attributes: Path) -> dict[str, str]:
@@ -148,4 +148,4 @@ def _heading(cells: list[str], file: Path) -> list[str]:
     names = cells[1:] if cells[0].casefold() in _FILE_COLUMNS else cells
     if not names or any(name in _VALUES for name in names):
         raise UsageError(f"{file} has no heading that names its columns: it isn't the list that CelebA has.")
-    return names
+    return [clean(name) or "?" for name in names]

@@ -19,7 +19,7 @@ IMAGE = (
 _WEAK_IMAGE = ("imageid", "imgid", "photoid", "id", "key", "name", "imageurl", "imgurl", "url", "link")
 """Taken for names of pictures only where some value is one."""
 _CAPTION = re.compile(r"(?:caption|sentence|description|title|comment|alttext)s?\d*|text|alt|productdisplayname")
-_LABEL = re.compile(r"(?:label|class|tag|keyword)(?:s|es|name|names)?|\w*(?:category|categories)")
+_LABEL = re.compile(r"(?:label|class|tag|keyword)(?:s|es|name|names)?\d*|\w*(?:category|categories)\d*")
 _SPLIT = ("split", "subset", "partition")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,14}|(?=\.))(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
 _BOOLS = {"true": True, "yes": True, "false": False, "no": False}
@@ -82,6 +82,18 @@ def _image(
 
 def _listed(header: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in header[:50]) + (" and more" if len(header) > 50 else "")
+
+
+def distinct(header: Sequence[str]) -> list[str]:
+    """Names of columns without control characters, each once: a second `note` is `note 2`, none `column 3`."""
+    found: dict[str, None] = {}
+    for place, given in enumerate(header, 1):
+        name = base = clean(given) or f"column {place}"
+        number = 2
+        while name in found:
+            name, number = f"{base} {number}", number + 1
+        found[name] = None
+    return list(found)
 
 
 def picture_name(value: Any) -> str:

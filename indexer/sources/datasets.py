@@ -52,9 +52,12 @@ class DataSet:
         self.problems, splits = Problems(), Splits(given.splits.asked)
         source = Source(given.path, given.images, splits, self.problems, given.columns, given.encoding)
         empty = True
-        for item in LOADERS[self.format](source):
-            empty = False
-            yield item
+        try:
+            for item in LOADERS[self.format](source):
+                empty = False
+                yield item
+        except OSError as error:
+            raise unreadable(error, self.path) from error
         if empty:
             raise UsageError(self._why_empty(splits))
 
@@ -90,12 +93,23 @@ def read_items(
         raise NotFoundError(f"There is no file or folder {path}: check the spelling.")
     if images is not None and not images.is_dir():
         raise NotFoundError(f"There is no folder {images}: --images names where the pictures lie.")
-    name = detect(path) if format == "auto" else format
+    try:
+        str(path).encode()
+        name = detect(path) if format == "auto" else format
+    except OSError as error:
+        raise unreadable(error, path) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"The name of {path} isn't valid UTF-8: rename it.") from error
     if name not in LOADERS:
         raise UsageError(f"There is no data format {format!r}: choose one of {', '.join(LOADERS)}.")
     if name in _SINGLE and path.is_dir():
         path = _single(name, path)
     return DataSet(name, Source(path, images, Splits(split), columns=columns or Columns(), encoding=encoding))
+
+
+def unreadable(error: OSError, path: Path) -> NotFoundError:
+    """What an operating system's error means for a data set."""
+    return NotFoundError(f"{error.filename or path} can't be read: {error.strerror or error}.")
 
 
 def detect(path: Path) -> str:

@@ -24,9 +24,9 @@ def read(source: Source) -> Iterator[Item]:
     """
     pictures = beside(source)
     for item in merged(_records(source, pictures), source.problems):
-        if not item.captions:
-            source.problems.add(Kind.UNCAPTIONED, str(item.path), "the picture has no caption")
         if source.splits.takes(item.split):
+            if not item.captions:
+                source.problems.add(Kind.UNCAPTIONED, str(item.path), "the picture has no caption")
             yield item
     pictures.note_unnamed()
 
@@ -45,12 +45,10 @@ def _records(source: Source, pictures: Pictures) -> Iterator[tuple[str, Item]]:
                 continue
             name, captions, split = _parsed(line, number, source.path)
             where = f"{source.path.name} line {number}"
-            path = pictures.find(name, where)
+            path = pictures.find(name, where, wanted=source.splits.takes(split))
             if path is not None:
                 texts = (clean(text, MAX_CAPTION) for text in captions)
                 yield where, Item(path, split, tuple(Caption(text) for text in texts if text))
-            else:
-                source.splits.takes(split)  # there is such a split, even if nothing of it is here
 
 
 def _parsed(line: str, number: int, path: Path) -> tuple[str, list[str], str | None]:
@@ -65,4 +63,4 @@ def _parsed(line: str, number: int, path: Path) -> tuple[str, list[str], str | N
         raise UsageError(
             f'Line {number} of {path} is not of the form {{"image": ..., "split": ..., "captions": [...]}}.'
         ) from error
-    return name, captions, split
+    return name, captions, clean(split)

@@ -21,17 +21,17 @@ class Pictures:
         self.folder, self.problems, self.dedicated = Path(os.path.abspath(folder)), problems, dedicated  # noqa: PTH100
         self.named: set[str] = set()
 
-    def find(self, name: str, where: str) -> Path | None:
+    def find(self, name: str, where: str, *, wanted: bool = True) -> Path | None:
         """The file that `name` stands for: a path relative to the folder or absolute, also one that was made
         elsewhere; a base name of a file in some folder below, with or without its suffix; an address that
-        ends in it. None, with a problem, where there is none.
+        ends in it. None, with a problem where the picture is `wanted`, where there is none.
 
         Raises UsageError where two files bear the name.
         """
         found = self._look(name, where)
         if found is not None:
             self.named.add(str(found))
-        else:
+        elif wanted:
             self.problems.add(Kind.MISSING, where, f"there is no picture {name} in {self.folder}")
         return found
 

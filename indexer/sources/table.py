@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import DependencyError, NotFoundError, UsageError
-from indexer.sources.columns import Kinds, Roles, names, picture_name, roles, texts
+from indexer.sources.columns import Kinds, Roles, distinct, names, picture_name, roles, texts
 from indexer.sources.items import Item
 from indexer.sources.jsonl import beside
 from indexer.sources.merge import merged
@@ -96,6 +96,7 @@ def _plain(cell: Any) -> Any:
 def _read(source: Source, header: list[str], rows: Iterator[Row]) -> Iterator[Item]:
     if not any(header):
         raise UsageError(f"{source.path} is empty: its first row must name the columns.")
+    header = distinct(header)
     pictures = beside(source)
     first = list(islice(rows, _TRIED))
     found = roles(header, [cells for _, cells in first], pictures, source.columns, str(source.path))
@@ -105,9 +106,9 @@ def _read(source: Source, header: list[str], rows: Iterator[Row]) -> Iterator[It
         )
     table = _Table(source, header, found, pictures)
     for item in merged(table.records(chain(first, rows)), source.problems):
-        if found.captions and not item.captions:
-            source.problems.add(Kind.UNCAPTIONED, str(item.path), "the picture has no caption")
         if source.splits.takes(item.split):
+            if found.captions and not item.captions:
+                source.problems.add(Kind.UNCAPTIONED, str(item.path), "the picture has no caption")
             yield table.typed(item)
     pictures.note_unnamed()
 
@@ -124,24 +125,23 @@ class _Table:
         """One item for each row whose picture is there."""
         for where, cells in rows:
             name = picture_name(cells[self.found.image])
-            split = texts(cells[self.found.split]) if self.found.split is not None else []
+            split = next(iter(texts(cells[self.found.split])), None) if self.found.split is not None else None
+            wanted = self.source.splits.takes(split)
             if not name:
                 self.source.problems.add(Kind.RECORD, where, f"{self.header[self.found.image]!r} is empty: left out")
-            elif path := self.pictures.find(name, where):
+            elif path := self.pictures.find(name, where, wanted=wanted):
                 captions = [text for place in self.found.captions for text in texts(cells[place])]
                 labels = [name for place in self.found.labels for name in names(cells[place])]
                 yield (
                     where,
                     Item(
                         path,
-                        split[0] if split else None,
+                        split,
                         tuple(map(Caption, dict.fromkeys(captions))),
                         tuple(dict.fromkeys(labels)),
                         self._attributes(cells),
                     ),
                 )
-            elif split:
-                self.source.splits.takes(split[0])
 
     def _attributes(self, cells: list[Any]) -> dict[str, Any]:
         values = {}
