@@ -1,22 +1,20 @@
 """The shapes of what HTTP gives and takes."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import MAX_QUERY
-from api.switching import State
 
 
-class _Answer(BaseModel):
+class Fields(BaseModel):
     """Read from our own dataclasses."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-class Found(_Answer):
+class Found(Fields):
     """One picture found; `percentile` in 0..1 is its place among the scores of the collection."""
 
     id: int
@@ -28,7 +26,7 @@ class Found(_Answer):
     parent: int | None
 
 
-class Answer(_Answer):
+class Answer(Fields):
     """An answer, best first; `notice` is for the user to see."""
 
     query: str
@@ -62,14 +60,14 @@ class Question(BaseModel):
     all: bool = False
 
 
-class CaptionOut(_Answer):
+class CaptionOut(Fields):
     """A sentence about a picture."""
 
     text: str
     language: str
 
 
-class BoxOut(_Answer):
+class BoxOut(Fields):
     """A named part of a picture: x, y, width, height in its pixels."""
 
     name: str
@@ -77,7 +75,7 @@ class BoxOut(_Answer):
     supercategory: str | None
 
 
-class SourceOut(_Answer):
+class SourceOut(Fields):
     """A data set that names a picture, and the part of it that the picture is in."""
 
     format: str
@@ -85,7 +83,7 @@ class SourceOut(_Answer):
     split: str | None
 
 
-class PictureOut(_Answer):
+class PictureOut(Fields):
     """Everything known of one picture; colours are ('#rrggbb', share in 0..1)."""
 
     id: int
@@ -191,104 +189,6 @@ class Status(BaseModel):
     index: IndexOut
     jobs: dict[str, int]
     version: str
-
-
-class ModelOut(_Answer):
-    """Facts about a model; sizes in bytes, `unverified` names the fields that are estimates."""
-
-    name: str
-    task: str
-    licence: str
-    commercial: bool
-    size: int
-    memory: int | None
-    speed: str
-    languages: str
-    origin: str
-    source: str
-    files: list[str]
-    beside: list[str]
-    sha256: str | None
-    dimension: int | None
-    figure: float | None
-    measure: str
-    used_by: str
-    note: str
-    notice: str | None
-    facts: list[str]
-    unverified: list[str]
-    here: Literal["yes", "no", "partly", "damaged"]
-    active: bool
-
-
-class Models(BaseModel):
-    """The models that are known."""
-
-    models: list[ModelOut]
-
-
-class SwitchIn(BaseModel):
-    """The model to change to."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1, max_length=MAX_QUERY)
-
-
-class SideOut(BaseModel):
-    """What one index costs: sizes in bytes, the median time of a query in milliseconds."""
-
-    encoder: str
-    dimension: int
-    vectors: int
-    latency_ms: float | None
-    index_bytes: int
-    model_bytes: int | None
-    memory_bytes: int
-
-
-class ComparedOut(BaseModel):
-    """One query, asked of both indexes."""
-
-    query: str
-    origin: str
-    overlap: float = Field(alias="overlap@10")
-    old_ms: float
-    new_ms: float
-
-
-class ComparisonOut(BaseModel):
-    """Old index against new, on the user's recent queries; `overlap@10` is the mean share of pictures in common."""
-
-    old: SideOut
-    new: SideOut
-    overlap: float | None = Field(alias="overlap@10")
-    queries: list[ComparedOut]
-    skipped: int
-
-
-class SwitchOut(BaseModel):
-    """A change of models: what it is at, how far, and, once it has ended, what became of it. `eta` in seconds."""
-
-    state: Literal["idle", "running", "done", "stopped", "failed"]
-    name: str | None
-    stage: str | None = None
-    done: int | None = None
-    total: int | None = None
-    rate: float | None = None
-    eta: float | None = None
-    switched: bool = False
-    failed: list[Failure] = []
-    comparison: ComparisonOut | None = None
-    error: "Problem | None" = None
-
-    @classmethod
-    def of(cls, state: State) -> "SwitchOut":
-        """From a server's own state."""
-        progress = asdict(state.progress) if state.progress else {}
-        outcome = state.outcome.as_dict() if state.outcome else {}
-        taken = {name: outcome[name] for name in ("switched", "failed", "comparison") if name in outcome}
-        return cls.model_validate({"state": state.state, "name": state.name, "error": state.error, **progress, **taken})
 
 
 class Health(BaseModel):

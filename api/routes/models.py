@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from api.deps import Changing, Opened
+from api.model_schemas import ModelOut, Models, SwitchIn, SwitchOut
 from api.models import described
-from api.schemas import ModelOut, Models, SwitchIn, SwitchOut
 from indexer.models.shelf import listed
 
 router = APIRouter(prefix="/v1", tags=["models"])
