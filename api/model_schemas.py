@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import MAX_QUERY
-from api.schemas import Fields
+from api.schemas import Failure, Fields, Problem
 from api.switching import State
 
 
@@ -97,7 +97,7 @@ class SwitchOut(BaseModel):
     switched: bool = False
     failed: list[Failure] = []
     comparison: ComparisonOut | None = None
-    error: "Problem | None" = None
+    error: Problem | None = None
 
     @classmethod
     def of(cls, state: State) -> "SwitchOut":

@@ -15,12 +15,11 @@ from indexer.database import disk_error
 from indexer.encoders import load_encoder
 from indexer.encoders.kept import KeptEncoders
 from indexer.errors import BusyError, NotFoundError, UsageError
-from indexer.indexes import activate, coverage, index_for, previous_index, stored_sets, vector_file
+from indexer.indexes import activate, index_for, previous_index, vector_file
 from indexer.models import find
 from indexer.models.trained import trained_spec
-from indexer.records import IndexInfo
 from indexer.scan import Named, expand, loose_files, scan, scan_files
-from indexer.switch import Switch, building
+from indexer.switch import Switch, begun
 from indexer.tables import IGNORED, INDEXED, PENDING
 from indexer.types import Encoder, OnProgress, Progress, Report
 
@@ -184,7 +183,7 @@ class Collection:
         return {
             "encoder": index.encoder if index else None,
             "previous": previous.encoder if previous else None,
-            "building": self._building(index),
+            "building": begun(self.catalog, self.settings, index),
             "folders": [str(root) for root in self.catalog.roots() if root != self.settings.uploads],
             "sources": self.catalog.sources(),
             "pictures": counts["pictures"],
@@ -201,16 +200,6 @@ class Collection:
             "jobs": {"waiting": 0, "running": 0},
             "version": __version__,
         }
-
-    def _building(self, active: IndexInfo | None) -> dict[str, Any] | None:
-        """How far the index is that a switch was begun to."""
-        id = building(self.settings)
-        with self.catalog.database.read() as connection:
-            begun = next((index for index in stored_sets(connection) if index.id == id), None)
-        if begun is None or (active is not None and begun.id == active.id):
-            return None
-        done, total = coverage(self.catalog, begun.id)
-        return {"encoder": begun.encoder, "pictures": done, "of": total}
 
     def _load_first(self, name: str | None, verify: bool, on_progress: OnProgress | None) -> Encoder | None:
         """An encoder that the index doesn't have is loaded at once: if it can't be, nothing has been done yet."""

@@ -5,14 +5,24 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, or_, select
 
 from indexer import pipeline
+from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.errors import EncoderError, NotFoundError, UsageError
-from indexer.indexes import FEATURES, activate, forget_set, index_for, previous_index, stored_sets, vector_file
+from indexer.indexes import (
+    FEATURES,
+    activate,
+    coverage,
+    forget_set,
+    index_for,
+    previous_index,
+    stored_sets,
+    vector_file,
+)
 from indexer.reader import write_atomically
 from indexer.records import IndexInfo
 from indexer.tables import INDEXED, EmbeddingRow, FileRow, IndexRow
@@ -197,3 +207,14 @@ def mark(settings: Settings, index: IndexInfo) -> None:
 
 def _marker(settings: Settings) -> Path:
     return settings.home / "switch.json"
+
+
+def begun(catalog: Catalog, settings: Settings, active: IndexInfo | None) -> dict[str, Any] | None:
+    """How far the index is that a switch was begun to, as `pixloom status` says it; None where there is none."""
+    id = building(settings)
+    with catalog.database.read() as connection:
+        index = next((index for index in stored_sets(connection) if index.id == id), None)
+    if index is None or (active is not None and index.id == active.id):
+        return None
+    done, total = coverage(catalog, index.id)
+    return {"encoder": index.encoder, "pictures": done, "of": total}

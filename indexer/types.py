@@ -168,3 +168,11 @@ class Report:
     """Folders asked for before that aren't there now; their pictures are kept."""
     interrupted: bool = False
     seconds: float = 0.0
+
+    def count(self, batch: "Report") -> None:
+        """Add what one batch did; a file that moved is neither new nor gone."""
+        self.embedded += batch.embedded
+        self.moved += batch.moved
+        self.added -= batch.moved
+        self.gone -= min(batch.moved, self.gone)
+        self.failed += batch.failed

@@ -96,7 +96,7 @@ class Writer:
                         _Batch(connection, self.settings, self.index, self.encoder, counted).write(self.done)
             self.report.interrupted |= not held
             self.done = []
-            _count(self.report, counted)
+            self.report.count(counted)
         self.committed_at = time.monotonic()
 
 
@@ -242,11 +242,3 @@ def _look_values(outcome: Outcome) -> dict[str, Any]:
         "removed": False,
         "added_at": datetime.now(UTC).replace(tzinfo=None),
     }
-
-
-def _count(report: Report, batch: Report) -> None:
-    report.embedded += batch.embedded
-    report.moved += batch.moved
-    report.added -= batch.moved
-    report.gone -= min(batch.moved, report.gone)  # a file that moved is not gone
-    report.failed += batch.failed
