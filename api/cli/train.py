@@ -8,17 +8,19 @@ from threading import Event
 from typing import Annotated, Any, Literal
 
 import typer
-from indexer.sources.datasets import read_items
 
 from api.cli import STOPPED
 from api.cli.home import opened
-from api.cli.options import EncoderName, Home, Json
+from api.cli.importing import say_problems
+from api.cli.options import EncoderName, Home, Images, Json, Split
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
 from indexer.collection import Collection
 from indexer.encoders import resolve
 from indexer.encoders.checkpoint import Checkpoint, folder_of
 from indexer.errors import UsageError
+from indexer.sources.datasets import read_items
+from indexer.sources.problems import Problems
 from tuner.learn.data import Pairs, pairs_of, pairs_of_catalog
 from tuner.learn.lit import Recipe
 from tuner.learn.session import Result, tune_lit
@@ -42,12 +44,8 @@ def lit(
     from_catalog: Annotated[
         bool, typer.Option("--from-catalog", help="Train on the captions that the collection has.")
     ] = False,
-    images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the pictures of the captions lie.", show_default=False)
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this split of the data.", show_default=False)
-    ] = None,
+    images: Images = None,
+    split: Split = None,
     encoder: EncoderName = None,
     unlock: Annotated[Literal["none", "text"], typer.Option(help="What learns beside the heads.")] = _USUAL.unlock,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the pictures.")] = _USUAL.epochs,
@@ -89,7 +87,7 @@ def lit(
         settings = collection.settings
         folder = out.expanduser().absolute() if out else folder_of(f"lit:{_plain(name)}", settings)
         _refuse_other(folder)
-        pairs = _pairs(collection, captions, images, split, language)
+        pairs, problems = _pairs(collection, captions, images, split, language)
         base = _base(collection, encoder)
         result = tune_lit(
             base, pairs, recipe, folder, settings, terms=terms, on_progress=on_progress, should_stop=should_stop
@@ -99,9 +97,9 @@ def lit(
         return STOPPED
     used = f"lit:{folder}" if out else f"lit:{folder.name}"
     if json:
-        print_json(_as_dict(result, pairs, used))
+        print_json(_as_dict(result, pairs, problems, used))
     else:
-        _show(result, pairs, used)
+        _show(result, pairs, problems, used)
     return 1 if result.failed else 0
 
 
@@ -115,15 +113,14 @@ def _base(collection: Collection, asked: str | None) -> str:
 
 def _pairs(
     collection: Collection, captions: Path | None, images: Path | None, split: str | None, language: str
-) -> Pairs:
+) -> tuple[Pairs, Problems]:
     if captions is None:
         if images or split:
             raise UsageError("--images and --split go with --captions.")
-        return pairs_of_catalog(collection.catalog, language)
+        return pairs_of_catalog(collection.catalog, language), Problems()
     data = read_items("auto", captions, images, split)
     pairs = pairs_of(data, captions.name + (f", split {split}" if split else ""), language)
-    pairs.left_out |= {f"of the data are {kind}": count for kind, count in data.problems.counts.items()}
-    return pairs
+    return pairs, data.problems
 
 
 def _plain(name: str) -> str:
@@ -139,7 +136,7 @@ def _refuse_other(folder: Path) -> None:
         raise UsageError(f"{folder} holds something already: choose another --name or --out, or delete it.")
 
 
-def _show(result: Result, pairs: Pairs, used: str) -> None:
+def _show(result: Result, pairs: Pairs, problems: Problems, used: str) -> None:
     facts = result.checkpoint.facts
     held = facts["held_out_pictures"]
     say(f"Trained on {facts['pictures']} pictures with {facts['captions']} captions; on {held} others:")
@@ -149,19 +146,21 @@ def _show(result: Result, pairs: Pairs, used: str) -> None:
         [(name.replace("_", " "), *(row[name] for row in result.figures.values())) for name in names],
     )
     for why, count in pairs.left_out.items():
-        say(f"Left out: {count} {why}.")
+        say(f"Left out: {count} pictures {why}.")
+    say_problems(problems)
     for path, reason in result.failed.items():
         say(f"  can't be read: {path}: {reason}")
     say(f"It is in {result.folder}. To use it:")
     say(f"  pixloom models switch {used}")
 
 
-def _as_dict(result: Result, pairs: Pairs, used: str) -> dict[str, Any]:
+def _as_dict(result: Result, pairs: Pairs, problems: Problems, used: str) -> dict[str, Any]:
     return {
         "encoder": used,
         "folder": str(result.folder),
         **result.checkpoint.facts,
         "left_out": pairs.left_out,
+        "problems": problems.as_dict(),
         "failed": [{"path": path, "reason": reason} for path, reason in result.failed.items()],
     }
 
