@@ -34,7 +34,7 @@ clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A stamp is touched last, so that an installation which was cut short is taken up again.
-$(VENV)/.demo-$(FAISS): EXTRAS := $(FAISS),embedded,demo
+$(VENV)/.demo-$(FAISS): EXTRAS := $(FAISS),embedded,plots,demo
 $(VENV)/.dev-$(FAISS): EXTRAS := $(FAISS),dev
 $(VENV)/.demo-$(FAISS) $(VENV)/.dev-$(FAISS): pyproject.toml | $(VENV)/.torch
 	@echo "Installing Pixloom and what it needs into $(VENV) ..."

@@ -1,5 +1,6 @@
 """What the documents say is so: every command in them runs, every setting and file they name exists."""
 
+import itertools
 import json
 import os
 import re
@@ -48,15 +49,20 @@ def blocks() -> Iterator[Block]:
 def home(tmp_path_factory: pytest.TempPathFactory, embedded_models: Path) -> Iterator[Path]:
     """A user's folder: pictures, captions, labels and a Pixloom home with what is in ~/Pictures, indexed."""
     folder = tmp_path_factory.mktemp("user")
-    for colour in COLOURS:
-        path = folder / "Pictures/by-name" / colour / f"{colour}.png"
-        path.parent.mkdir(parents=True)
-        picture(colour, (300, 260)).save(path)
+    names = []
+    for colour, number in itertools.product(COLOURS, range(18)):  # enough to train on
+        path = folder / "Pictures/by-name" / colour / f"{colour}-{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(colour, (300 + number, 260)).save(path)
+        names.append(path.relative_to(folder / "Pictures").as_posix())
     picture("orange").save(folder / "beach.jpg")
-    lines = [{"image": f"by-name/{colour}/{colour}.png", "captions": [f"it is {colour}"]} for colour in COLOURS]
+    lines = [{"image": name, "captions": [f"it is {name.split('/')[1]}"]} for name in names]
     (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (folder / "pixloom").mkdir()
-    (folder / "pixloom/models").symlink_to(embedded_models)
+    rows = [f"{name},{name.split('/')[1]} thing" for name in names]
+    (folder / "catalogue.csv").write_text("\n".join(["image,title", *rows]))
+    (folder / "pixloom/models").mkdir(parents=True)
+    for exported in embedded_models.glob("embedded-*"):  # linked one by one: what is trained here stays here
+        (folder / "pixloom/models" / exported.name).symlink_to(exported)
     environment = {"HOME": str(folder), "PIXLOOM_HOME": str(folder / "pixloom"), "PIXLOOM_ENCODER": "embedded"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -100,6 +106,8 @@ def run(words: list[str], server: str) -> int:
     match Path(program).name or program:
         case "pixloom" if args[0] == "serve":
             return main([*args, "--help"])  # the fixture runs one
+        case "pixloom" if args[:2] == ["models", "pull"]:
+            return main([*args[:2], "--help"])  # fetches from the network
         case "pixloom" if any(arg.startswith("clip:") for arg in args):
             return main(args) - 2  # no hub in tests: a clear refusal, not wrong use (see below)
         case "pixloom" if args[0] not in UNTRIED:
