@@ -10,7 +10,7 @@ from api.problems import document, problem
 from indexer.collection import Collection
 from indexer.errors import BusyError, PixloomError, UsageError
 from indexer.indexes import stored_sets
-from indexer.models import find
+from indexer.models.shelf import listed
 from indexer.switch import require_previous
 from indexer.types import Progress
 
@@ -77,7 +77,8 @@ class Switching:
     def _known(self, name: str) -> bool:
         with self.collection.catalog.database.read() as connection:
             used = {index.encoder for index in stored_sets(connection)}
-        return find(name) is not None or name in used | {self.collection.settings.encoder}
+        settings = self.collection.settings
+        return name in used | {settings.encoder} | {spec.name for spec in listed(settings)}
 
     def _start(self, name: str, begin: Begin, *, comparing: bool) -> State:
         with self._lock:
