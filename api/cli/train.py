@@ -54,7 +54,7 @@ def lit(
     rank: Annotated[int, typer.Option(min=1, max=256, help="Of the text tower's adapters.")] = _USUAL.rank,
     dimension: Annotated[int, typer.Option(min=8, max=4096, help="Of the space learned.")] = _USUAL.dimension,
     holdout: Annotated[float, typer.Option(min=0.005, max=0.5, help="Share to measure by.")] = _USUAL.holdout,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without gain before it ends.")] = _USUAL.patience,
+    patience: Annotated[int, typer.Option(min=1, help="Worse epochs before it ends.")] = _USUAL.patience,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed, the same result.")] = _USUAL.seed,
     language: Annotated[str, typer.Option(metavar="CODE", help="Which captions.")] = "en",
     terms: Annotated[str, typer.Option(metavar="TEXT", help="The data's terms of use, for the card.")] = "",

@@ -22,7 +22,7 @@ Pixloom {facts["pixloom"]}; used with `--encoder lit:NAME` or `pixloom models sw
 ## Data
 
 {facts["data"]}: {facts["pictures"]:,} pictures with {facts["captions"]:,} captions for training, and
-{facts["held_out_pictures"]:,} other pictures to tell the best epoch by. Terms: {facts["terms"]}.
+{facts["held_out_pictures"]:,} other pictures to judge epochs by. Terms: {facts["terms"]}.
 
 ## Figures
 

@@ -26,7 +26,7 @@ from tuner.learn.training_set import TrainingSet, gather
 BLENDS = {
     "embedded": Blend(
         pictures={"lit": 0.18, "conse": 0.18, "visual": 0.64},
-        word={"lit": 1.0, "conse": 8.0, "visual": 1.0},
+        word={"lit": 1.0, "conse": 12.0, "visual": 1.0},
         sentence={"lit": 1.0, "conse": 0.2, "visual": 1.0},
     ),
     "clip": Blend.even(["lit", "shared"]),
