@@ -160,6 +160,7 @@ class ModelOut(_Answer):
     commercial: bool
     size: int
     memory: int | None
+    half: bool
     speed: str
     languages: str
     origin: str
