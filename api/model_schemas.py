@@ -19,6 +19,7 @@ class ModelOut(Fields):
     commercial: bool
     size: int
     memory: int | None
+    half: bool
     speed: str
     languages: str
     origin: str

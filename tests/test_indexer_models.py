@@ -106,6 +106,13 @@ def test_what_is_too_large_for_the_gpu_runs_beside_it() -> None:
     assert "needs 10.0 GB of 16.0 GB (more than the 8.0 GB of A card), slow on a CPU" in one.why
 
 
+def test_half_precision_is_for_gpus() -> None:
+    model = spec(memory=8 * GB, half=True)
+    assert "needs 8.0 GB of 8.0 GB on A card" in rank([model], GPU)[0].why
+    assert rank([model], CPU)[0].why.startswith("no published figure to compare by, needs 16.0 GB of 16.0 GB")
+    assert not rank([model], Machine(15 * GB, None))[0].fits
+
+
 def test_licences_warnings_and_missing_figures_place_a_model_behind() -> None:
     specs = [
         spec("unmeasured"),

@@ -38,6 +38,8 @@ def rank(specs: Iterable[ModelSpec], machine: Machine) -> list[Suited]:
 def _beside(spec: ModelSpec, machine: Machine) -> Suited:
     needed = spec.memory or 2 * spec.size
     on_gpu = machine.gpu is not None and needed <= machine.gpu_memory
+    if spec.half and not on_gpu:
+        needed *= 2
     fits = on_gpu or machine.memory is None or needed <= machine.memory
     device = "gpu" if on_gpu else "cpu"
     reasons = [_quality(spec), _room(spec, needed, machine, on_gpu, fits)]

@@ -47,7 +47,9 @@ class ModelSpec:
     sha256: str | None = None
     """Of the weights' file, where it is one file that is pinned."""
     memory: int | None = None
-    """Bytes at the peak of running it in float32 on a CPU, for diffusion in half precision on a GPU."""
+    """Bytes at the peak of running it: in float32 on a CPU, or see `half`."""
+    half: bool = False
+    """Whether `memory` is that of half precision on a GPU; a CPU, in float32, needs twice as much."""
     languages: str = ""
     """ISO 639 codes that it understands, or how many; empty where no text goes in."""
     dimension: int | None = None
