@@ -10,25 +10,37 @@ _WINDOW = 10.0
 
 
 class Meter:
-    """Counts items of one stage and reports each step to `on_progress`, if there is one."""
+    """Counts what one stage has done and reports it to `on_progress`, if there is one."""
 
-    def __init__(self, stage: str, total: int | None, on_progress: OnProgress | None) -> None:
+    between = 0.0
+    """Least seconds from one report to the next."""
+
+    def __init__(self, stage: str, total: int | None, on_progress: OnProgress | None, begun: int = 0) -> None:
+        """`begun` were done before, and don't count for the rate."""
         self.on_progress = on_progress
-        self.progress = Progress(stage, 0, total)
-        self.recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], maxlen=200)
+        self.progress = Progress(stage, begun, total)
+        self.recent: deque[tuple[float, int]] = deque([(time.monotonic(), begun)], maxlen=200)
+        self.told = 0.0
 
     def step(self, items: int = 1) -> None:
         """Note that so many more are done."""
+        self.at(self.progress.done + items)
+
+    def at(self, done: int) -> None:
+        """Note that so many are done in all."""
         if self.on_progress is None:
             return
-        progress = self.progress
-        progress.done += items
-        now = time.monotonic()
-        self.recent.append((now, progress.done))
+        progress, now = self.progress, time.monotonic()
+        progress.done = done
+        if now - self.told < self.between and done != progress.total:
+            return
+        self.told = now
+        self.recent.append((now, done))
         while len(self.recent) > 2 and now - self.recent[0][0] > _WINDOW:
             self.recent.popleft()
-        then, done = self.recent[0]
-        progress.rate = (progress.done - done) / max(now - then, 1e-6)
-        if progress.total is not None and progress.rate > 0:
-            progress.eta = max(progress.total - progress.done, 0) / progress.rate
+        then, before = self.recent[0]
+        progress.rate = max(done - before, 0) / (now - then) if now > then else None
+        progress.eta = None
+        if progress.total is not None and progress.rate:
+            progress.eta = max(progress.total - done, 0) / progress.rate
         self.on_progress(progress)

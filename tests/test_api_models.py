@@ -38,7 +38,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelSpec]:
         spec = ModelSpec(
             "toy-x2", "upscale", "CC-BY-NC-4.0", len(BODY), "fast", address, "", "url", sha256=sha256, commercial=False
         )
-        monkeypatch.setattr(shelf, "FURTHER", (lambda _: (spec,),))
+        monkeypatch.setattr(shelf, "trained", lambda _: (spec,))
         yield spec
 
 

@@ -237,7 +237,7 @@ def test_models_of_this_machine_are_listed_behind_the_table(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = spec("mine", origin="trained", source=str(settings.models / "mine"))
-    monkeypatch.setattr(shelf, "FURTHER", (lambda _: (own,),))
+    monkeypatch.setattr(shelf, "trained", lambda _: (own,))
     assert shelf.listed(settings) == (*TABLE, own)
     assert shelf.here(own, settings) == "yes"
 

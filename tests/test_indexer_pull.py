@@ -45,7 +45,7 @@ def source() -> Iterator[Source]:
 def known(monkeypatch: pytest.MonkeyPatch) -> list[ModelSpec]:
     """Models that are listed beside the table: add to it."""
     specs: list[ModelSpec] = []
-    monkeypatch.setattr(shelf, "FURTHER", (lambda _: tuple(specs),))
+    monkeypatch.setattr(shelf, "trained", lambda _: tuple(specs))
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -174,7 +174,7 @@ def test_a_killed_pull_is_gone_on_with(model: ModelSpec, settings: Settings, sou
     code = (
         "import sys; from indexer.config import Settings; from indexer.models import shelf\n"
         "from indexer.models.spec import ModelSpec; from indexer.pull import pull\n"
-        f"shelf.FURTHER = (lambda _: ({model!r},),)\n"
+        f"shelf.trained = lambda _: ({model!r},)\n"
         f"pull('toy', Settings(home={str(settings.home)!r}))"
     )
     part = target(model, settings).with_name("toy.pth.part")

@@ -43,7 +43,7 @@ def source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Source]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(shelf, "FURTHER", (lambda _: (CLIP, PIPE, ONE),))
+    monkeypatch.setattr(shelf, "trained", lambda _: (CLIP, PIPE, ONE))
     with served(Source(dict(FILES)), Hub) as running:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -111,7 +111,7 @@ def test_repositories_without_what_is_needed(
 ) -> None:
     gone = replace(CLIP, name="gone", source="org/gone")
     bare = replace(CLIP, name="bare", source="org/words")
-    monkeypatch.setattr(shelf, "FURTHER", (lambda _: (gone, bare),))
+    monkeypatch.setattr(shelf, "trained", lambda _: (gone, bare))
     with pytest.raises(PullError, match=r"The model hub has no org/gone that everyone may have"):
         pull("gone", settings)
     with pytest.raises(PullError, match=r"org/words on the model hub has no weights of bare"):

@@ -16,7 +16,8 @@ from indexer.encoders.headed import Towers
 from indexer.errors import PictureError, UsageError
 from indexer.images import open_picture
 from indexer.limits import Limits
-from indexer.types import OnProgress, Progress
+from indexer.meter import Meter
+from indexer.types import OnProgress
 from tuner.learn.data import Pairs
 
 _BATCH = 32
@@ -56,14 +57,14 @@ class Features:
         try:
             done = self._resume(shape)
             array = np.memmap(self.file, np.float16, "r+", shape=shape)
-            progress = Progress("features", done, len(self.paths))
+            meter = Meter("features", len(self.paths), on_progress, done)
             for start, batch in self._read(done, limits):
                 self._fill(array, start, batch)
-                progress.done = min(start + _BATCH, len(self.paths))
-                on_progress(progress)
-                if progress.done % (32 * _BATCH) == 0 or progress.done == len(self.paths):
+                done = min(start + _BATCH, len(self.paths))
+                meter.at(done)
+                if done % (32 * _BATCH) == 0 or done == len(self.paths):
                     array.flush()
-                    self._note(progress.done)
+                    self._note(done)
                 if should_stop():
                     return None
         except OSError as error:

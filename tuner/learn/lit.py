@@ -17,8 +17,9 @@ import numpy as np
 from indexer.encoders.adapters import Adapters, adapt
 from indexer.encoders.headed import Towers
 from indexer.encoders.heads import LiT
+from indexer.meter import Meter
 from indexer.reader import write_atomically
-from indexer.types import Ids, OnProgress, Progress
+from indexer.types import Ids, OnProgress
 from tuner.learn.contrastive import Encode, as_array, by_length, folded, info_nce, make_heads, mean_recall
 from tuner.learn.training_set import TrainingSet
 
@@ -126,8 +127,9 @@ class _Run:
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [group["lr"] for group in groups], steps)
         epoch, best = self._resume(name, {"optimiser": optimiser, "schedule": schedule}, encode)
+        meter = Meter(f"train {name}", steps, self.on_progress, epoch * per_epoch)
         while epoch < recipe.epochs and epoch - best["epoch"] < recipe.patience:
-            for number, places in enumerate(self._batches(name, epoch)):
+            for places in self._batches(name, epoch):
                 if self.should_stop():
                     self.stopped = True
                     return
@@ -136,7 +138,7 @@ class _Run:
                 loss.backward()
                 optimiser.step()
                 schedule.step()
-                self.on_progress(Progress(f"train {name}", epoch * per_epoch + number + 1, steps))
+                meter.step()
             epoch += 1
             score = self._score(encode)
             self.history.append(score)

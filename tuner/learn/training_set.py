@@ -10,7 +10,8 @@ import numpy as np
 
 from indexer.encoders.headed import Towers
 from indexer.limits import Limits
-from indexer.types import Floats, Ids, OnProgress, Progress
+from indexer.meter import Meter
+from indexer.types import Floats, Ids, OnProgress
 from tuner.learn.data import Pair, Pairs, require_enough
 from tuner.learn.features import Features
 
@@ -88,10 +89,11 @@ def gather(
 
 def _embed(captions: list[str], towers: Towers, on_progress: OnProgress) -> Floats:
     embeddings = np.empty((len(captions), towers.text_dimension), np.float32)
+    meter = Meter("captions", len(captions), on_progress)
     for start in range(0, len(captions), _TEXTS):
         part = captions[start : start + _TEXTS]
         embeddings[start : start + len(part)] = towers.embed(part)
-        on_progress(Progress("captions", start + len(part), len(captions)))
+        meter.step(len(part))
     return embeddings
 
 
