@@ -41,6 +41,7 @@ def adapt(module: Any, rank: int) -> dict[str, tuple[Any, Any]]:
     for path, layer, name in _matrices(module):
         adapter = LowRank(getattr(layer, name))
         if type(layer) is torch.nn.Linear:  # the product B A, as large as W, is never made
+            layer.add_module("low_rank", adapter)  # goes where the layer goes, onto a GPU say
             layer.register_forward_hook(adapter.beside)
         else:  # attention reads its matrices without calling the layers that hold them
             parametrize.register_parametrization(layer, name, adapter)

@@ -56,7 +56,7 @@ def info_nce(heads: Any, pictures: Any, texts: Any, names: Ids) -> Any:
     import torch
 
     scores = heads.scale.exp().clamp(max=100) * heads("picture", pictures) @ heads("text", texts).T
-    same = torch.from_numpy(names[:, None] == names).float()
+    same = torch.from_numpy(names[:, None] == names).float().to(scores.device)
     right = same / same.sum(1, keepdim=True)
     return (torch.nn.functional.cross_entropy(scores, right) + torch.nn.functional.cross_entropy(scores.T, right)) / 2
 
@@ -69,15 +69,16 @@ def mean_recall(texts: Floats, pictures: Floats, owner: Ids) -> float:
     return float(np.mean([recall_at_k(s, r, k) for s, r in ways for k in (1, 5, 10)]))
 
 
-def by_length(module: Any, tokenize: Tokenize, captions: Sequence[str]) -> Encode:
+def by_length(module: Any, tokenize: Tokenize, captions: Sequence[str], device: str) -> Encode:
     """Encoding by a text tower's module in chunks of like length, which saves a third: padding."""
     import torch
 
     def encode(rows: Ids) -> Any:
         order = np.argsort([len(captions[row]) for row in rows], kind="stable")
         chunks = [rows[order[start : start + _CHUNK]] for start in range(0, len(rows), _CHUNK)]
-        embeddings = [module(*tokenize([captions[row] for row in chunk])) for chunk in chunks]
-        return torch.cat(embeddings)[torch.from_numpy(np.argsort(order))]
+        tokens = (tokenize([captions[row] for row in chunk]) for chunk in chunks)
+        embeddings = [module(*(tensor.to(device) for tensor in tensors)) for tensors in tokens]
+        return torch.cat(embeddings)[torch.from_numpy(np.argsort(order)).to(device)]
 
     return encode
 
@@ -93,5 +94,5 @@ def folded(heads: Any) -> LiT:
 
 def as_array(tensor: Any) -> Floats:
     """A copy of a tensor as float32."""
-    array: Floats = tensor.detach().float().numpy().copy()
+    array: Floats = tensor.detach().float().cpu().numpy().copy()
     return array

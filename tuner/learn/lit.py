@@ -23,6 +23,9 @@ from indexer.types import Ids, OnProgress
 from tuner.learn.contrastive import Encode, as_array, by_length, folded, info_nce, make_heads, mean_recall
 from tuner.learn.training_set import TrainingSet
 
+_SAMPLE = 20_000
+"""Pictures that say how features vary."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -77,22 +80,25 @@ def train(
     import torch
 
     torch.manual_seed(recipe.seed)
-    plain = np.asarray(data.features[0, data.training], np.float32)
-    heads = make_heads(plain, data.embeddings[data.rows_of(data.training)], recipe.dimension, recipe.dropout)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    some = data.training[:: math.ceil(len(data.training) / _SAMPLE)]
+    plain = np.asarray(data.features[0, some], np.float32)
+    heads = make_heads(plain, data.embeddings[data.rows_of(some)], recipe.dimension, recipe.dropout).to(device)
     run = _Run(heads, data, recipe, folder / "state.pt", on_progress, should_stop)
     groups: list[dict[str, Any]] = [{"params": [*heads.parameters()], "lr": recipe.lr}]
-    run.phase("heads", groups, lambda rows: torch.from_numpy(data.embeddings[rows]))
+    run.phase("heads", groups, lambda rows: torch.from_numpy(data.embeddings[rows]).to(device))
     adapters: dict[str, tuple[Any, Any]] = {}
     if recipe.unlock == "text" and not run.stopped:
         module, tokenize = towers.text_module()
         torch.manual_seed(recipe.seed)
         adapters = adapt(module, recipe.rank)
+        module.to(device)
         run.parts["adapters"] = torch.nn.ParameterList([tensor for pair in adapters.values() for tensor in pair])
         groups = [
             {"params": [*heads.parameters()], "lr": recipe.lr / 2},
             {"params": [*run.parts["adapters"]], "lr": recipe.lr, "weight_decay": 0.0},
         ]
-        run.phase("adapters", groups, by_length(module, tokenize, data.captions))
+        run.phase("adapters", groups, by_length(module, tokenize, data.captions, device))
     if run.stopped:
         return None
     tuned = {name: (as_array(a), as_array(b)) for name, (a, b) in adapters.items()}
@@ -165,7 +171,7 @@ class _Run:
         views = self.rng.integers(len(data.features), size=len(places))
         rows = data.random_rows(places, self.rng)
         pictures = torch.from_numpy(data.features[views, places].astype(np.float32))
-        return info_nce(self.heads, pictures, encode(rows), data.texts[rows])
+        return info_nce(self.heads, pictures.to(self.heads.scale.device), encode(rows), data.texts[rows])
 
     def _score(self, encode: Encode) -> float:
         import torch
@@ -174,10 +180,10 @@ class _Run:
         rows = data.rows_of(held)
         self.heads.eval()
         with torch.no_grad():
-            pictures = self.heads("picture", torch.from_numpy(np.asarray(data.features[0, held], np.float32))).numpy()
-            texts = self.heads("text", encode(rows)).numpy()
+            features = torch.from_numpy(np.asarray(data.features[0, held], np.float32)).to(self.heads.scale.device)
+            pictures, texts = self.heads("picture", features), self.heads("text", encode(rows))
         self.heads.train()
-        return mean_recall(texts, pictures, np.searchsorted(held, data.owner[rows]))
+        return mean_recall(as_array(texts), as_array(pictures), np.searchsorted(held, data.owner[rows]))
 
     def _states(self) -> dict[str, Any]:
         return {name: copy.deepcopy(part.state_dict()) for name, part in self.parts.items()}
@@ -200,7 +206,7 @@ class _Run:
 
         state: dict[str, Any] = {"phase": None}
         if self.file.exists():
-            state = torch.load(self.file, weights_only=True)
+            state = torch.load(self.file, map_location=self.heads.scale.device, weights_only=True)
         if state["phase"] == phase:
             self._load(state["parts"])
             for name, helper in helpers.items():
