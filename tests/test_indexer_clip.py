@@ -104,7 +104,7 @@ def test_fingerprint_tells_weights_and_preprocessing_apart(
 def test_out_of_memory_halves_the_batch(encoder: ClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = [encoder.prepare(noise(32, seed)) for seed in range(7)]
     wanted, sizes = encoder.encode_pictures(prepared), []
-    whole = encoder._model.encode_image
+    whole = encoder.network.encode_image
 
     def starved(pixels: torch.Tensor) -> Any:
         sizes.append(len(pixels))
@@ -113,7 +113,7 @@ def test_out_of_memory_halves_the_batch(encoder: ClipEncoder, monkeypatch: pytes
         return whole(pixels)
 
     monkeypatch.setattr(encoder, "_batch", 6)
-    monkeypatch.setattr(encoder._model, "encode_image", starved)
+    monkeypatch.setattr(encoder.network, "encode_image", starved)
     np.testing.assert_allclose(encoder.encode_pictures(prepared), wanted, atol=1e-5)
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1, 1]
 
@@ -122,7 +122,7 @@ def test_not_enough_memory_for_a_single_picture(encoder: ClipEncoder, monkeypatc
     def starved(_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(encoder._model, "encode_image", starved)
+    monkeypatch.setattr(encoder.network, "encode_image", starved)
     with pytest.raises(EncoderError, match="more memory than there is"):
         encoder.encode_pictures([encoder.prepare(picture("red"))])
 

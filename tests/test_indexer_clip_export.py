@@ -81,7 +81,7 @@ def prepared(encoder: ClipEncoder, count: int = ENOUGH) -> list[Floats]:
 
 def by_torch(encoder: ClipEncoder, pictures: Sequence[Floats]) -> Floats:
     with torch.inference_mode():
-        vectors = encoder._model.encode_image(torch.from_numpy(np.stack(pictures)), normalize=True)
+        vectors = encoder.network.encode_image(torch.from_numpy(np.stack(pictures)), normalize=True)
     return np.asarray(vectors.numpy(), np.float32)
 
 
@@ -89,7 +89,7 @@ def forbid_torch(encoder: ClipEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise AssertionError("torch was asked")
 
-    monkeypatch.setattr(encoder._model, "encode_image", fail)
+    monkeypatch.setattr(encoder.network, "encode_image", fail)
 
 
 def facts(settings: Settings) -> dict[str, Any]:
@@ -200,11 +200,11 @@ def test_without_openvino_torch_does_it(
 def test_what_cannot_be_converted_is_tried_once(vit: Path, settings: Settings, exports: list[Path]) -> None:
     for _ in range(2):
         encoder = load(vit, settings)
-        whole = encoder._model.encode_image
-        encoder._model.encode_image = lambda pixels, whole=whole: torch.special.bessel_j0(whole(pixels))
+        whole = encoder.network.encode_image
+        encoder.network.encode_image = lambda pixels, whole=whole: torch.special.bessel_j0(whole(pixels))
         pictures = prepared(encoder)
         with torch.inference_mode():
-            wanted = encoder._model.encode_image(torch.from_numpy(np.stack(pictures))).numpy()
+            wanted = encoder.network.encode_image(torch.from_numpy(np.stack(pictures))).numpy()
         for _ in range(2):
             assert least_cosine(encoder.encode_pictures(pictures), wanted) > 0.99999
     assert len(exports) == 1 and names(settings) == {FACTS}
