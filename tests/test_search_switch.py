@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import settings as few
 from hypothesis import strategies as st
 
-from indexer.catalog import IndexInfo
 from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.errors import EncoderError, UsageError
 from indexer.indexes import previous_index, stored_sets
 from indexer.rebuild import rebuild
+from indexer.records import IndexInfo
 from indexer.switch import Switch, drop
 from search.compare import compare, questions
 from search.engine import Engine, Result
