@@ -5,7 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,15 +228,15 @@ def test_a_hub_that_cannot_be_reached(fails: Fails, settings: Settings, folder: 
 
 
 @pytest.fixture
-def clip_index(collection: Collection, photos: Callable[..., Path]) -> Iterator[Path]:
+def clip_index(settings: Settings, photos: Callable[..., Path]) -> Path:
     """An index that says CLIP made it."""
 
     class Named(ToyEncoder):
         name = CLIP
 
-    collection._load = lambda *_: Named()
-    collection.index([photos("red")], encoder=CLIP)
-    yield collection.settings.home
+    with Collection(settings, lambda *_: Named()) as collection:
+        collection.index([photos("red")], encoder=CLIP)
+    return settings.home
 
 
 def test_a_query_whose_encoder_cannot_be_had(
