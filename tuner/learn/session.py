@@ -27,7 +27,7 @@ BLENDS = {
     "embedded": Blend(
         pictures={"lit": 0.18, "conse": 0.18, "visual": 0.64},
         word={"lit": 1.0, "conse": 12.0, "visual": 1.0},
-        sentence={"lit": 1.0, "conse": 0.2, "visual": 1.0},
+        sentence={"lit": 1.0, "conse": 0.3, "visual": 1.0},
     ),
     "clip": Blend.even(["lit", "shared"]),
 }
