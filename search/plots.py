@@ -54,8 +54,10 @@ def _draw_curve(axes: Any, curve: dict[str, list[float]]) -> None:
         axes.plot(curve["k"], curve[name], "o-", color=colour, markersize=4, label=name.replace("_", " "))
         for k, value in zip(curve["k"], curve[name], strict=True):
             if k in (1, 5, 10):
-                below = name == "picture_to_text"
-                at = (0, -14 if below else 8)
+                other = next(way for way in ("text_to_picture", "picture_to_text") if way != name)
+                rival = curve[other][list(curve["k"]).index(k)]
+                below = (value, name) < (rival, other)  # the lower curve's figures stand below it
+                at = (0, -16 if below else 8)
                 axes.annotate(f"{value:.3f}", (k, value), at, textcoords="offset points", ha="center", color=colour)
     axes.set_xscale("log")
     axes.set_xticks(curve["k"], [str(k) for k in curve["k"]])
