@@ -62,10 +62,11 @@ class Features:
                 self._fill(array, start, batch)
                 done = min(start + _BATCH, len(self.paths))
                 meter.at(done)
-                if done % (32 * _BATCH) == 0 or done == len(self.paths):
+                stopped = should_stop()
+                if stopped or done % (32 * _BATCH) == 0 or done == len(self.paths):
                     array.flush()
                     self._note(done)
-                if should_stop():
+                if stopped:
                     return None
         except OSError as error:
             raise disk_error(error, self.file.parent) from error
