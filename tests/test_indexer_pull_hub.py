@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.utils import are_progress_bars_disabled
+from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
 from indexer.config import Settings
 from indexer.encoders import hub
@@ -63,6 +63,7 @@ def fetched(source: Source) -> list[str]:
 
 
 def test_an_encoder_comes_with_what_open_clip_reads_beside_it(source: Source, settings: Settings) -> None:
+    enable_progress_bars()  # whatever other tests did
     told: list[str] = []
     pulled = pull(CLIP.name, settings, lambda progress: told.append(progress.stage))
     assert pulled.new and here(CLIP, settings) == "yes" and hub.cached("org/clip")
