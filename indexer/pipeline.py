@@ -54,7 +54,7 @@ def run(
     caller that doesn't hold the write lock all the time. Raises HomeError where the disk can't be written;
     nothing half-written is left then either.
     """
-    with _held_signals() as stopped:
+    with held_signals() as stopped:
 
         def stop() -> bool:
             return stopped.is_set() or should_stop()
@@ -120,7 +120,7 @@ def _check_features(catalog: Catalog, settings: Settings, encoder: Encoder) -> N
 
 
 @contextmanager
-def _held_signals() -> Iterator[Event]:
+def held_signals() -> Iterator[Event]:
     """Within it, Ctrl-C (and whatever signal acts like it) sets the event instead of raising: an exception
     that comes while a model's library is at work leaves it unusable."""
     stopped = Event()

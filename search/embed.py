@@ -1,9 +1,9 @@
 """Pictures of a data set to vectors, decoded a batch ahead of the model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from indexer.limits import Limits
 from indexer.types import Encoder, Floats, OnProgress, Progress
 
 _BATCH = 16
+Read = TypeVar("Read")
 Failures = list[dict[str, str]]
 
 
@@ -41,7 +42,7 @@ def picture_vectors(
 
 
 def _prepared(paths: Sequence[Path], encoder: Encoder, limits: Limits) -> Iterator[list[tuple[int, Any, str]]]:
-    """Batches of (index, prepared picture or None, reason), decoded by threads one batch ahead."""
+    """Batches of (index, prepared picture or None, reason)."""
 
     def read(index: int) -> tuple[int, Any, str]:
         try:
@@ -50,11 +51,19 @@ def _prepared(paths: Sequence[Path], encoder: Encoder, limits: Limits) -> Iterat
         except PictureError as error:
             return index, None, str(error)
 
-    with ThreadPoolExecutor() as pool:
-        ahead: Iterable[tuple[int, Any, str]] = ()
-        for start in range(0, len(paths), _BATCH):
-            coming = pool.map(read, range(len(paths))[start : start + _BATCH])
+    return read_ahead(read, range(len(paths)), _BATCH)
+
+
+def read_ahead(
+    read: Callable[[int], Read], places: range, size: int, threads: int | None = None
+) -> Iterator[list[Read]]:
+    """What `read` gives for each place, in batches of `size`; threads read the next batch meanwhile."""
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: Iterable[Read] = ()
+        for start in range(0, len(places), size):
+            coming = pool.map(read, places[start : start + size])
             if ready := list(ahead):
                 yield ready
             ahead = coming
-        yield list(ahead)
+        if last := list(ahead):
+            yield last

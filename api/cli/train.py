@@ -1,10 +1,6 @@
 """`pixloom train`."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Annotated, Any, Literal
 
 import typer
@@ -12,6 +8,7 @@ import typer
 from api.cli import STOPPED
 from api.cli.home import opened
 from api.cli.importing import say_problems
+from api.cli.index import terminate_like_ctrl_c
 from api.cli.options import EncoderName, Home, Images, Json, Split
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
@@ -19,6 +16,7 @@ from indexer.collection import Collection
 from indexer.encoders import resolve
 from indexer.encoders.checkpoint import Checkpoint, folder_of
 from indexer.errors import UsageError
+from indexer.pipeline import held_signals
 from indexer.sources.datasets import read_items
 from indexer.sources.problems import Problems
 from tuner.learn.data import Pairs, pairs_of, pairs_of_catalog
@@ -83,14 +81,19 @@ def lit(
     )
     if (captions is None) != from_catalog:
         raise UsageError("Name the data: --captions FILE, or --from-catalog for the collection's own captions.")
-    with opened(context, home) as collection, _stoppable() as should_stop, shown() as on_progress:
+    with (
+        opened(context, home) as collection,
+        terminate_like_ctrl_c(),
+        held_signals() as stopped,
+        shown() as on_progress,
+    ):
         settings = collection.settings
         folder = out.expanduser().absolute() if out else folder_of(f"lit:{_plain(name)}", settings)
         _refuse_other(folder)
         pairs, problems = _pairs(collection, captions, images, split, language)
         base = _base(collection, encoder)
         result = tune_lit(
-            base, pairs, recipe, folder, settings, terms=terms, on_progress=on_progress, should_stop=should_stop
+            base, pairs, recipe, folder, settings, terms=terms, on_progress=on_progress, should_stop=stopped.is_set
         )
     if result is None:
         note("Stopped: what was done is kept, the same command goes on from there.")
@@ -163,15 +166,3 @@ def _as_dict(result: Result, pairs: Pairs, problems: Problems, used: str) -> dic
         "problems": problems.as_dict(),
         "failed": [{"path": path, "reason": reason} for path, reason in result.failed.items()],
     }
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Within it, Ctrl-C and SIGTERM wait until whoever works asks for them: models end their step."""
-    stopped = Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Checkpoint:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained, and what it achieved."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the weights' file."""
         return hashlib.sha256(self.data).hexdigest()

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from indexer.encoders.graph import PictureGraph, convert, needed
 from indexer.errors import DependencyError, EncoderError
+from indexer.models.machine import free_memory as machine_memory
 from indexer.types import Floats
 
 EXPORT_FORMAT = 1
@@ -202,13 +203,7 @@ def machine() -> dict[str, str]:
 
 def free_memory() -> int:
     """Bytes that can be had without swapping; 4 GiB where the system doesn't say."""
-    try:  # what the page cache holds is free too, and sysconf doesn't count it
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return 4 * 2**30
+    return machine_memory() or 4 * 2**30
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from indexer.config import Settings
 from indexer.encoders.adapters import Adapters
+from indexer.encoders.checkpoint import Checkpoint, headed
 from indexer.encoders.export import exported_picture_tower, exported_text_tower
 from indexer.encoders.graph import damaged
 from indexer.encoders.headed import HeadedEncoder, Tokenize
@@ -100,8 +101,6 @@ def towers(_name: str, settings: Settings) -> EmbeddedTowers:
 
 def load(name: str, settings: Settings) -> HeadedEncoder:
     """The embedded encoder, its towers exported below `settings.models` on first use."""
-    from indexer.encoders.checkpoint import Checkpoint, headed
-
     return headed(name, Checkpoint.read(HEADS), settings)
 
 

@@ -26,7 +26,7 @@ class Machine:
 
 def this_machine() -> Machine:
     """What is here. Loads torch only where a GPU's driver is installed: nothing else says whether it can be used."""
-    memory, free = _memory(), _free()
+    memory, free = _memory(), free_memory()
     if memory is not None:
         memory = min([memory, *_container_limits()])
         free = None if free is None else min(free, memory)
@@ -42,8 +42,8 @@ def _memory() -> int | None:
     return _pages("SC_PHYS_PAGES")
 
 
-def _free() -> int | None:
-    """What can be used without swapping; the system's caches count as free."""
+def free_memory() -> int | None:
+    """Bytes that can be had without swapping; the system's caches count as free. None where it doesn't say."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

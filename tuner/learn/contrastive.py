@@ -61,12 +61,12 @@ def info_nce(heads: Any, pictures: Any, texts: Any, names: Ids) -> Any:
     return (torch.nn.functional.cross_entropy(scores, right) + torch.nn.functional.cross_entropy(scores.T, right)) / 2
 
 
-def mean_recall(texts: Floats, pictures: Floats, owner: Ids) -> float:
-    """Mean of recall@1, 5 and 10, both ways, of unit-norm texts [m, d] and pictures [n, d]; `owner` [m] is each text's
+def recalls(texts: Floats, pictures: Floats, owner: Ids) -> dict[str, float]:
+    """recall@1, 5 and 10, both ways, of unit-norm texts [m, d] and pictures [n, d]; `owner` [m] is each text's
     picture."""
     scores, relevant = texts @ pictures.T, owner[:, None] == np.arange(len(pictures))
-    ways = ((scores, relevant), (scores.T, relevant.T))
-    return float(np.mean([recall_at_k(s, r, k) for s, r in ways for k in (1, 5, 10)]))
+    ways = {"text_to_picture": (scores, relevant), "picture_to_text": (scores.T, relevant.T)}
+    return {f"{way} recall@{k}": recall_at_k(s, r, k) for way, (s, r) in ways.items() for k in (1, 5, 10)}
 
 
 def by_length(module: Any, tokenize: Tokenize, captions: Sequence[str], device: str) -> Encode:

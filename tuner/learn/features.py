@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.meter import Meter
 from indexer.types import OnProgress
+from search.embed import read_ahead
 from tuner.learn.data import Pairs
 
 _BATCH = 32
@@ -58,9 +58,9 @@ class Features:
             done = self._resume(shape)
             array = np.memmap(self.file, np.float16, "r+", shape=shape)
             meter = Meter("features", len(self.paths), on_progress, done)
-            for start, batch in self._read(done, limits):
-                self._fill(array, start, batch)
-                done = min(start + _BATCH, len(self.paths))
+            for batch in self._read(done, limits):
+                self._fill(array, done, batch)
+                done += len(batch)
                 meter.at(done)
                 stopped = should_stop()
                 if stopped or done % (32 * _BATCH) == 0 or done == len(self.paths):
@@ -90,8 +90,8 @@ class Features:
         draft.write_text(json.dumps({"done": done, "failed": self.failed}))
         draft.replace(self.notes)
 
-    def _read(self, done: int, limits: Limits) -> Iterator[tuple[int, list[Any]]]:
-        """Batches of what `prepare` made of each view, None for an unreadable picture; one batch ahead."""
+    def _read(self, done: int, limits: Limits) -> Iterator[list[Any]]:
+        """Batches of what `prepare` made of each view, None for an unreadable picture."""
 
         def read(place: int) -> list[Any] | None:
             try:
@@ -101,16 +101,7 @@ class Features:
                 return None
             return [self.towers.prepare(VIEWS[view](picture.image)) for view in self.views]
 
-        with ThreadPoolExecutor(2) as pool:
-            starts = range(done, len(self.paths), _BATCH)
-            ahead: Any = None
-            for start in starts:
-                coming = [pool.submit(read, place) for place in range(start, min(start + _BATCH, len(self.paths)))]
-                if ahead is not None:
-                    yield start - _BATCH, [future.result() for future in ahead]
-                ahead = coming
-            if ahead is not None:
-                yield starts[-1], [future.result() for future in ahead]
+        return read_ahead(read, range(done, len(self.paths)), _BATCH, threads=2)
 
     def _fill(self, array: Any, start: int, batch: list[Any]) -> None:
         good = [place for place, views in enumerate(batch) if views is not None]

@@ -20,7 +20,7 @@ from indexer.encoders.heads import LiT
 from indexer.meter import Meter
 from indexer.reader import write_atomically
 from indexer.types import Ids, OnProgress
-from tuner.learn.contrastive import Encode, as_array, by_length, folded, info_nce, make_heads, mean_recall
+from tuner.learn.contrastive import Encode, as_array, by_length, folded, info_nce, make_heads, recalls
 from tuner.learn.training_set import TrainingSet
 
 _SAMPLE = 20_000
@@ -128,7 +128,7 @@ class _Run:
         within a standard error."""
         import torch
 
-        recipe, per_epoch = self.recipe, len(self._batches(name, 0))
+        recipe, per_epoch = self.recipe, math.ceil(len(self.data.training) / self.recipe.batch)
         steps = max(2, recipe.epochs * per_epoch)
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [group["lr"] for group in groups], steps)
@@ -183,7 +183,8 @@ class _Run:
             features = torch.from_numpy(np.asarray(data.features[0, held], np.float32)).to(self.heads.scale.device)
             pictures, texts = self.heads("picture", features), self.heads("text", encode(rows))
         self.heads.train()
-        return mean_recall(as_array(texts), as_array(pictures), np.searchsorted(held, data.owner[rows]))
+        found = recalls(as_array(texts), as_array(pictures), np.searchsorted(held, data.owner[rows]))
+        return float(np.mean([*found.values()]))
 
     def _states(self) -> dict[str, Any]:
         return {name: copy.deepcopy(part.state_dict()) for name, part in self.parts.items()}

@@ -17,8 +17,8 @@ from indexer.encoders.checkpoint import Checkpoint, headed, load_towers
 from indexer.encoders.headed import HeadedEncoder, Towers
 from indexer.limits import Limits
 from indexer.types import OnProgress
-from search.metrics import recall_at_k
 from tuner.learn.card import card
+from tuner.learn.contrastive import recalls
 from tuner.learn.data import Pairs
 from tuner.learn.lit import Recipe, Trained, train
 from tuner.learn.training_set import TrainingSet, gather
@@ -128,10 +128,6 @@ def _measure(
     owner = np.searchsorted(data.held_out, data.owner[rows])
     figures = {}
     for name, encoder in encoders.items():
-        scores = encoder.encode_texts(captions) @ encoder.tower.project(features).T
-        relevant = owner[:, None] == np.arange(len(features))
-        ways = {"text_to_picture": (scores, relevant), "picture_to_text": (scores.T, relevant.T)}
-        figures[name] = {
-            f"{way} recall@{k}": round(recall_at_k(s, r, k), 4) for way, (s, r) in ways.items() for k in (1, 5, 10)
-        }
+        found = recalls(encoder.encode_texts(captions), encoder.tower.project(features), owner)
+        figures[name] = {what: round(recall, 4) for what, recall in found.items()}
     return figures
