@@ -1,0 +1,41 @@
+"""What people did with pictures, and how they steer what is recommended to them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0005"
+down_revision: str | None = "0004"
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "signal",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user", sa.String(length=256), nullable=False),
+        sa.Column("picture_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("seconds", sa.Float(precision=53), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["picture_id"], ["picture.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("signal_user", "signal", ["user", "id"])
+    op.create_index("signal_user_picture", "signal", ["user", "picture_id"])
+    op.create_index("signal_picture", "signal", ["picture_id"])
+    op.create_table(
+        "interest",
+        sa.Column("user", sa.String(length=256), nullable=False),
+        sa.Column("picture_id", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Float(precision=53), nullable=False),
+        sa.Column("muted", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["picture_id"], ["picture.id"]),
+        sa.PrimaryKeyConstraint("user", "picture_id"),
+    )
+
+
+def downgrade() -> None:
+    """Drop them."""
+    for table in ("interest", "signal"):
+        op.drop_table(table)

@@ -1,0 +1,61 @@
+"""Tags in the catalogue: found by name, made where there are none."""
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from indexer.errors import UsageError
+from indexer.tables import Base
+from indexer.tag_tables import TagRow
+
+LONGEST = 256
+"""Characters of a tag's name."""
+_TAG = Base.metadata.tables[TagRow.__tablename__]
+_AT_ONCE = 500
+
+
+def key_of(name: str) -> str:
+    """A tag's name as names are compared: composed, case folded, `_` and runs of spaces as one space.
+
+    Raises UsageError for a name that is empty or too long.
+    """
+    key = " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
+    if not key:
+        raise UsageError("A tag has no name: give it one.")
+    if len(key) > LONGEST:
+        raise UsageError(f"A tag's name has at most {LONGEST} characters, not {len(key)}: {key[:40]}...")
+    return key
+
+
+def tag_ids(connection: Connection, wanted: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """Name (by its key) -> id of tags given as (name, concept or None), made where they don't exist yet."""
+    names = {key_of(name): (name, concept) for name, concept in wanted}
+    found = _found(connection, list(names))
+    missing = [key for key in names if key not in found]
+    if missing:
+        created = datetime.now(UTC).replace(tzinfo=None)
+        rows: list[dict[str, Any]] = [
+            {
+                "name": " ".join(names[key][0].replace("_", " ").split())[:LONGEST],
+                "key": key,
+                "concept": names[key][1],
+                "forbidden": False,
+                "translations": {},
+                "created_at": created,
+            }
+            for key in missing
+        ]
+        connection.execute(insert(_TAG), rows)
+        found |= _found(connection, missing)
+    return found
+
+
+def _found(connection: Connection, keys: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        query = select(_TAG.c.key, _TAG.c.id).where(_TAG.c.key.in_(keys[start : start + _AT_ONCE]))
+        found.update((row.key, row.id) for row in connection.execute(query))
+    return found
