@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer.encoders.adapters import Adapters
 from indexer.encoders.blend import Blend
-from indexer.encoders.heads import Head
+from indexer.encoders.heads import ConSE, Head
 from indexer.types import Floats
 
 Tokenize = Callable[[Sequence[str]], tuple[Any, ...]]
@@ -81,8 +81,16 @@ class HeadedEncoder:
         """n texts -> unit-norm [n, dimension]."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        embeddings = self.towers.embed(texts)
+        return self.project_texts(self.towers.embed(texts), texts)
+
+    def project_texts(self, embeddings: Floats, texts: Sequence[str]) -> Floats:
+        """The text tower's embeddings [n, t] of n texts -> unit-norm [n, dimension], through every head."""
         return self.blend.join_texts({name: head.texts(embeddings) for name, head in self.heads.items()}, texts)
+
+    def class_probabilities(self, features: Floats) -> Floats | None:
+        """Features [n, f] -> [n, 1000]: softmax over the classes of ImageNet-1k, where a head knows them."""
+        head = next((head for head in self.towers.heads.values() if isinstance(head, ConSE)), None)
+        return None if head is None else head.softmax(features)
 
     def project(self, features: Floats) -> Floats:
         """Features [n, f] -> unit-norm [n, dimension], through every head."""

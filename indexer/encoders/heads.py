@@ -57,12 +57,22 @@ class ConSE:
 
     def probabilities(self, features: Floats) -> Floats:
         """Features [n, f] -> [n, 1000]: softmax over the k best classes, zero elsewhere."""
-        pooled = features[:, -self.classifier.shape[1] :]
-        logits = (pooled @ self.classifier.T + self.bias) / self.temperature
+        logits = self._logits(features) / self.temperature
         kth = np.partition(logits, -self.k, axis=1)[:, -self.k, None]
         scores = np.exp(logits - logits.max(axis=1, keepdims=True)) * (logits >= kth)
         shares: Floats = scores / scores.sum(axis=1, keepdims=True)
         return shares
+
+    def softmax(self, features: Floats) -> Floats:
+        """Features [n, f] -> [n, 1000]: the classifier's own probabilities, over all classes."""
+        logits = self._logits(features)
+        scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: Floats = scores / scores.sum(axis=1, keepdims=True)
+        return shares
+
+    def _logits(self, features: Floats) -> Floats:
+        logits: Floats = features[:, -self.classifier.shape[1] :] @ self.classifier.T + self.bias
+        return logits
 
     def pictures(self, features: Floats) -> Floats:
         """Features [n, f] -> unit-norm [n, 384]."""

@@ -1,4 +1,4 @@
-"""WordNet's own database files (Miller 1995; format: wndb(5WN)), nouns only: Debian's package `wordnet-base` has them."""
+"""WordNet's own database files (Miller 1995; format wndb(5WN)), nouns only: Debian's `wordnet-base` has them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,8 @@ def read_wordnet(folder: Path | None = None) -> ConceptGraph:
             "or name the folder that holds data.noun and index.noun."
         )
     try:
-        return ConceptGraph(map(_concept, _lines(folder / "data.noun")), dict(map(_senses, _lines(folder / "index.noun"))))
+        senses = dict(map(_senses, _lines(folder / "index.noun")))
+        return ConceptGraph(map(_concept, _lines(folder / "data.noun")), senses)
     except FileNotFoundError as error:
         raise NotFoundError(f"{error.filename} isn't there: it belongs beside data.noun.") from error
     except (ValueError, IndexError) as error:

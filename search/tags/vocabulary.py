@@ -1,0 +1,147 @@
+"""What pictures are tagged with: the everyday concepts that ship, or names of the user's own."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import NotFoundError, UsageError
+from search.knowledge.everyday import Everyday
+from search.knowledge.graph import Concept, ConceptGraph
+from search.tags.rows import LONGEST, key_of
+
+OWN = "own:"
+"""How ids of concepts begin that only the user's vocabulary knows; the name follows."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Names, each a concept; `graph` has them and all that they are kinds of."""
+
+    concepts: tuple[Concept, ...]
+    graph: ConceptGraph
+    skipped: tuple[str, ...] = ()
+    """What a file had besides, and why it isn't among the names."""
+
+    def __len__(self) -> int:
+        return len(self.concepts)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the vocabulary: what is in it, in its order."""
+        told = [(one.id, one.names[0], one.parents) for one in self.concepts]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def everyday_vocabulary(graph: Everyday) -> Vocabulary:
+    """All that ships."""
+    return Vocabulary(tuple(graph), graph)
+
+
+def read_vocabulary(path: Path, graph: Everyday) -> Vocabulary:
+    """A user's own names: one a line; or CSV with the columns name, parent and languages (`de`); or JSON lines of
+    `{"name", "parent", "translations": {"de": "..."}}`.
+
+    A name that `graph` knows is its concept, unless the file gives it another parent. Lines without a usable name, and
+    names that came before, are skipped and listed. Raises NotFoundError, UsageError where there is no name at all.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no vocabulary {path}: check the spelling.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The vocabulary {path} can't be read ({error}): it is text in UTF-8.") from error
+    entries: dict[str, dict[str, Any]] = {}
+    skipped = []
+    for number, entry in _entries(text, path.suffix.lower()):
+        try:
+            key = key_of(str(entry.get("name") or ""))
+        except UsageError as error:
+            skipped.append(f"line {number}: {error}")
+            continue
+        if key in entries:
+            skipped.append(f"line {number}: {entry['name']} came before")
+        else:
+            entries[key] = entry
+    if not entries:
+        raise UsageError(f"The vocabulary {path} holds no names: write one a line.")
+    return _vocabulary(entries, graph, tuple(skipped))
+
+
+def written(vocabulary: Vocabulary) -> str:
+    """JSON lines that `read_vocabulary` reads to the same vocabulary."""
+    graph, lines = vocabulary.graph, []
+    for one in vocabulary.concepts:
+        parent = next((graph[id].names[0] for id in one.parents if id in graph), None)
+        told: dict[str, Any] = {"name": one.names[0]} | ({"parent": parent} if parent else {})
+        if one.translations:
+            told["translations"] = {language: names[0] for language, names in one.translations.items()}
+        lines.append(json.dumps(told, ensure_ascii=False))
+    return "\n".join(lines) + "\n"
+
+
+def _entries(text: str, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    if suffix in (".jsonl", ".json"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield number, _json(line)
+    elif suffix == ".csv":
+        for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+            columns = {str(name or "").strip().lower(): str(cell or "").strip() for name, cell in row.items()}
+            languages = {name: cell for name, cell in columns.items() if name not in ("name", "parent", "") and cell}
+            yield number, {"name": columns.get("name"), "parent": columns.get("parent"), "translations": languages}
+    else:
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip() and not line.startswith("#"):
+                yield number, {"name": line.strip()}
+
+
+def _json(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {"name": entry if isinstance(entry, str) else None}
+
+
+def _vocabulary(entries: Mapping[str, dict[str, Any]], graph: Everyday, skipped: tuple[str, ...]) -> Vocabulary:
+    ids: dict[str, str] = {}
+    for key, entry in entries.items():
+        known = graph.named(str(entry["name"]))
+        free = known and known[0].id not in ids.values()
+        ids[key] = known[0].id if free else OWN + key
+    named = {key_of(parent): parent for entry in entries.values() if (parent := _text(entry.get("parent")))}
+    for key, parent in named.items():  # a parent need not be a name of the vocabulary
+        known = graph.named(parent)
+        ids.setdefault(key, known[0].id if known else OWN + key)
+    concepts = tuple(_concept(ids[key], entry, ids, graph) for key, entry in entries.items())
+    own = {one.id for one in concepts}
+    missing = [Concept(ids[key], (parent,)) for key, parent in named.items() if ids[key] not in own]
+    above = dict.fromkeys(parent for one in concepts for parent in one.parents if parent in graph)
+    above |= dict.fromkeys(ancestor for id in [*above] for ancestor in graph.ancestors(id))
+    # Of the everyday concepts only what is above the user's: nobody gave the rest.
+    rest = [graph[id] for id in above if id not in own]
+    named_only = [one for one in missing if one.id not in above]
+    return Vocabulary(concepts, ConceptGraph([*concepts, *named_only, *rest]), skipped)
+
+
+def _concept(id: str, entry: Mapping[str, Any], ids: Mapping[str, str], graph: Everyday) -> Concept:
+    name, parent, told = " ".join(str(entry["name"]).split()), _text(entry.get("parent")), entry.get("translations")
+    known = graph.named(name)
+    parents = graph[id].parents if id in graph else (known[0].id,) if known else ()
+    if parent:
+        parents = (ids[key_of(parent)],)
+    languages = told.items() if isinstance(told, dict) else ()
+    translations = {str(language): (text,) for language, one in languages if (text := _text(one))}
+    return Concept(id, (name,), tuple(one for one in parents if one != id), "", translations)
+
+
+def _text(value: Any) -> str:
+    """A name in a file, or '' for what is none."""
+    text = " ".join(str(value or "").split())
+    return text if len(text) <= LONGEST else ""
