@@ -1,11 +1,13 @@
 """Fit what ships in search/tags/embedded_tags: `python bench/train_tags.py HOME`.
 
 HOME was indexed by `embedded` and holds a data set with captions, whose split `train` is learned from, and one with
-labels (`pixloom import jsonl ...`, `pixloom import folders ...`). Probes are ridge regressions of what captions name on
-the vectors, with logistic calibration on pictures left out; the rest is a logistic regression on both.
+labels (`pixloom import jsonl ...`, `pixloom import folders ...`). Probes are ridge regressions of what captions and
+labels name on the vectors, with logistic calibration on pictures left out; the rest is a logistic regression on both.
+Then it prints how well names without a probe do on labels, each scored by a regression that hasn't seen its category.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +20,21 @@ from indexer.encoders import load_encoder
 from indexer.indexes import feature_sets, vector_file
 from indexer.tables import CaptionRow, LabelRow, MemberRow
 from indexer.types import Floats
+from search.evaluate_tags import figures
 from search.knowledge.everyday import Everyday
 from search.tags.nouns import concepts_named
-from search.tags.scorer import Scorer
+from search.tags.scorer import Evidence, Scorer
 from search.tags.tag_model import Coefficients, TagModel
 from search.tags.truth import closed, named_concepts
 from search.tags.vocabulary import everyday_vocabulary
 
 FEWEST = 15
 """Pictures that captions must say a concept of for it to have a probe."""
-RIDGE, FOLDS, PAIRS, WEIGHT = 0.3, 4, 300_000, 300.0
+RIDGE, FOLDS, PAIRS = 0.3, 4, 300_000
+LABELLED = 3.0
+"""Weight of a labelled picture in probes: without these, every picture seems to show a person, as captioned ones do."""
+WEIGHT = 3000.0
+"""Weight of a labelled picture's classes in the regression of names without a probe."""
 
 
 class Data:
@@ -75,7 +82,7 @@ def main() -> None:
     columns = {one.id: column for column, one in enumerate(graph)}
     classes = names[[columns[id] for id in graph.classes]]
     scorer = Scorer(data.encoder, vocabulary, graph, names, classes)
-    probed, probes, bias, out_of_fold = fit_probes(data)
+    probed, probes, bias, out_of_fold = fit_probes(data, graph)
     evidence = scorer.evidence(data.vectors, data.features)
     train = np.flatnonzero(data.train)
     rows, cols = pairs(train, probed, data.named, 0)
@@ -83,7 +90,9 @@ def main() -> None:
     scores = out_of_fold[np.searchsorted(train, rows), [place[int(column)] for column in cols]]
     x = np.stack([scores, evidence.gaps[rows, cols]], axis=1)
     probe = fitted(x, data.named[rows, cols], weights(rows, cols, data.named, train, probed))
-    coefficients = fit_names(data, scorer, evidence, probed)
+    slopes, offset = fit_names(data, scorer, evidence, probed)
+    coefficients = Coefficients(*map(float, slopes), offset)
+    check_names(data, scorer, evidence, probed)
     model = TagModel(
         data.encoder.fingerprint,
         tuple(one.id for one in vocabulary.concepts),
@@ -98,50 +107,77 @@ def main() -> None:
     print(f"{len(probed)} probes, {len(texts)} names; {probe}; {coefficients}")
 
 
-def fit_probes(data: Data) -> tuple[Floats, Floats, Floats, Floats]:
+def fit_probes(data: Data, graph: Everyday) -> tuple[Floats, Floats, Floats, Floats]:
     """Columns, weights [p, d] and biases [p] whose output is a logit, and logits [train, p] of pictures left out."""
     probed = np.flatnonzero(data.named[data.train].sum(axis=0) >= FEWEST)
-    x, y = data.vectors[data.train], data.named[data.train][:, probed].astype(np.float32)
+    shown = closed(data.labelled, graph)[data.with_labels]
+    x = np.concatenate([data.vectors[data.train], data.vectors[data.with_labels]])
+    y = np.concatenate([data.named[data.train], shown])[:, probed].astype(np.float32)
+    counts = np.where(np.arange(len(x)) < data.train.sum(), 1.0, LABELLED).astype(np.float32)
     folds = np.random.default_rng(0).integers(0, FOLDS, len(x))
     scores = np.zeros(y.shape, np.float32)
     for fold in range(FOLDS):
-        weight, bias = ridge(x[folds != fold], y[folds != fold])
-        scores[folds == fold] = x[folds == fold] @ weight + bias
-    weight, bias = ridge(x, y)
+        others = folds != fold
+        weight, bias = ridge(x[others], y[others], counts[others])
+        scores[~others] = x[~others] @ weight + bias
+    weight, bias = ridge(x, y, counts)
     slopes, offsets = np.zeros(len(probed), np.float32), np.zeros(len(probed), np.float32)
     for column in range(len(probed)):
-        slope, offset = fitted(scores[:, column, None] * 10, y[:, column] > 0, None, 10.0)
+        slope, offset = fitted(scores[:, column, None] * 10, y[:, column] > 0, counts, 10.0)
         slopes[column], offsets[column] = slope[0] * 10, offset
-    return probed, (weight * slopes).T, bias * slopes + offsets, scores * slopes + offsets
+    out_of_fold = scores[: data.train.sum()] * slopes + offsets
+    return probed, (weight * slopes).T, bias * slopes + offsets, out_of_fold
 
 
-def ridge(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    mean, target = x.mean(axis=0), y.mean(axis=0)
-    centred = x - mean
+def ridge(x: Floats, y: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Weights [d, p] and biases [p] of a regression with pictures weighted by `counts` [n]."""
+    share = (counts / counts.sum())[:, None]
+    mean, target = (x * share).sum(axis=0), (y * share).sum(axis=0)
+    centred = (x - mean) * np.sqrt(share)
     gram = centred.T @ centred
     gram += RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=np.float32)
-    weight = np.linalg.solve(gram, centred.T @ (y - target))
+    weight = np.linalg.solve(gram, centred.T @ ((y - target) * np.sqrt(share)))
     return weight, target - mean @ weight
 
 
-def fit_names(data: Data, scorer: Scorer, evidence, probed: Floats) -> Coefficients:
-    """Of names without a probe: on the labels of one data set, and on what captions of the other name but rarely."""
-    anchors, train = scorer.anchors, np.flatnonzero(data.train)
+def fit_names(data: Data, scorer: Scorer, evidence: Evidence, probed: Floats, left_out: Sequence[int] = ()):
+    """Slopes and bias for names without a probe: on the labels of one data set, without the columns `left_out`, and on
+    what captions of the other name but rarely."""
+    train = np.flatnonzero(data.train)
     rare = np.setdiff1d(np.flatnonzero(data.named[data.train].any(axis=0)), probed)
     rows, cols = pairs(train, rare, data.named, 1)
-    with_labels = np.flatnonzero(data.with_labels)
-    more_rows = np.repeat(with_labels, len(data.classes))
-    more_cols = np.tile(np.array(data.classes), len(with_labels))
-    weight = np.concatenate([weights(rows, cols, data.named, train, rare), np.full(len(more_rows), WEIGHT)])
+    weight = weights(rows, cols, data.named, train, rare)
+    classes = np.setdiff1d(data.classes, left_out)
+    labelled = np.flatnonzero(data.with_labels & ~data.labelled[:, list(left_out)].any(axis=1))
+    more_rows, more_cols = np.repeat(labelled, len(classes)), np.tile(classes, len(labelled))
     y = np.concatenate([data.named[rows, cols], data.labelled[more_rows, more_cols]])
+    weight = np.concatenate([weight, np.full(len(more_rows), WEIGHT)])
     rows, cols = np.concatenate([rows, more_rows]), np.concatenate([cols, more_cols])
+    return fitted(told(scorer, evidence, rows, cols), y, weight)
+
+
+def told(scorer: Scorer, evidence: Evidence, rows: Floats, cols: Floats) -> Floats:
+    """What the regression sees of (picture, name) pairs, in the order of `Coefficients`."""
+    anchors = scorer.anchors
     own = anchors.own[cols].astype(np.float32)
     inherited = ((anchors.of[cols] >= 0) & ~anchors.own[cols]).astype(np.float32)
     mass, confidence = evidence.masses[rows, cols], evidence.confidence[rows]
     x = [evidence.gaps[rows, cols], own, own * mass, inherited, inherited * mass]
     x += [inherited * np.log(anchors.siblings[cols]), confidence, own * confidence]
-    slopes, bias = fitted(np.stack(x, axis=1), y, weight)
-    return Coefficients(*map(float, slopes), float(bias))
+    return np.stack(x, axis=1)
+
+
+def check_names(data: Data, scorer: Scorer, evidence: Evidence, probed: Floats) -> None:
+    """Print figures on labels, each category by a regression that hasn't seen it."""
+    classes = np.random.default_rng(0).permutation(data.classes)
+    rows = np.flatnonzero(data.with_labels)
+    scores, truth = np.zeros((len(rows), len(classes))), data.labelled[rows][:, classes]
+    for part in np.array_split(np.arange(len(classes)), 6):
+        slopes, bias = fit_names(data, scorer, evidence, probed, [*classes[part]])
+        at, to = np.repeat(rows, len(part)), np.tile(classes[part], len(rows))
+        logits = told(scorer, evidence, at, to) @ slopes + bias
+        scores[:, part] = (1 / (1 + np.exp(-logits))).reshape(len(rows), -1)
+    print("names on labels, cross-fitted:", figures(scores, truth))
 
 
 def pairs(rows: Floats, cols: Floats, truth: Floats, seed: int) -> tuple[Floats, Floats]:

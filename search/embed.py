@@ -18,12 +18,18 @@ Failures = list[dict[str, str]]
 
 
 def picture_vectors(
-    paths: Sequence[Path], encoder: Encoder, on_progress: OnProgress, limits: Limits
+    paths: Sequence[Path],
+    encoder: Encoder,
+    on_progress: OnProgress,
+    limits: Limits,
+    encode: Callable[[Sequence[Any]], Floats] | None = None,
 ) -> tuple[Floats, list[int], Failures]:
     """Vectors [n, dimension] of the readable pictures, their places in `paths`, and why the others can't be read.
 
-    Raises UsageError where none can be read.
+    `encode` is the encoder's `encode_pictures`, or something else that takes what it prepares, such as the features of
+    its tower. Raises UsageError where none can be read.
     """
+    encode = encode or encoder.encode_pictures
     vectors: list[Floats] = []
     kept: list[int] = []
     failed: Failures = []
@@ -31,7 +37,7 @@ def picture_vectors(
     for batch in _prepared(paths, encoder, limits):
         good = [(index, array) for index, array, _ in batch if array is not None]
         if good:
-            vectors.append(encoder.encode_pictures([array for _, array in good]))
+            vectors.append(encode([array for _, array in good]))
         kept += [index for index, _ in good]
         failed += [{"path": str(paths[index]), "reason": reason} for index, array, reason in batch if array is None]
         done += len(batch)

@@ -53,7 +53,7 @@ def evaluate_captions(
         "captions": len(texts),
         **recalls,
         "curve": {"k": list(CURVE), **curve},
-        **_wrong(data, failed),
+        **wrong(data, failed),
     }
 
 
@@ -84,7 +84,7 @@ def evaluate_labels(
         "map": float(np.mean([row["average_precision"] for row in classes])),
         "chance": float(np.mean([row["share"] for row in classes])),
         "per_class": classes,
-        **_wrong(data, failed),
+        **wrong(data, failed),
     }
 
 
@@ -137,7 +137,7 @@ def _before(queries: Floats, items: Floats, owners: Any, item_owners: Any) -> An
     )
 
 
-def _wrong(data: DataSet, failed: Failures) -> dict[str, Any]:
+def wrong(data: DataSet, failed: Failures) -> dict[str, Any]:
     """What was left out: pictures that aren't there, or can't be read, and whatever else is wrong with the data."""
     missing = [{"path": one.where, "reason": one.what} for one in data.problems.of(Kind.MISSING)]
     return {"failed": missing + failed, "problems": data.problems.as_dict()}

@@ -50,3 +50,8 @@ class SerialEncoder:
         """n texts -> [n, dimension], when it is this caller's turn."""
         with self._texts:
             return self._encoder.encode_texts(texts)
+
+
+def unwrapped(encoder: Encoder) -> Encoder:
+    """The encoder itself, for arithmetic that needs no turn."""
+    return encoder._encoder if isinstance(encoder, SerialEncoder) else encoder

@@ -6,12 +6,13 @@ or of those below its nearest ancestor that has some; and concepts that captions
 logistic regression weighs them (`bench/train_tags.py` fits it), so that the result is a probability.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.encoders.headed import HeadedEncoder
+from indexer.encoders.serial import unwrapped
 from indexer.types import Encoder, Floats
 from search.knowledge.everyday import Everyday
 from search.tags.anchors import anchors_of
@@ -58,6 +59,8 @@ class Scorer:
         self.encoder, self.vocabulary, self.model = encoder, vocabulary, model
         self.names, self.classes = names, classes
         self.anchors = anchors_of(vocabulary.concepts, vocabulary.graph, everyday)
+        self.unprobed: NDArray[np.bool_] = np.ones(len(vocabulary), np.bool_)
+        """The names [m] without a probe."""
         if model is not None:
             self._weigh(model)
 
@@ -74,7 +77,7 @@ class Scorer:
         self._bias[probed] = model.probe[2] + model.probe[0] * model.bias[of[probed]]
         self._own = np.flatnonzero(~probed & self.anchors.own)
         self._inherited = np.flatnonzero(~probed & ~self.anchors.own & (self.anchors.of >= 0))
-        self._unprobed = (~probed).astype(np.float32)
+        self.unprobed = ~probed
 
     def probabilities(self, vectors: Floats, features: Floats | None = None) -> Floats:
         """Unit-norm vectors [n, d], and the tower's features of the same pictures, -> [n, m] in 0..1."""
@@ -102,7 +105,7 @@ class Scorer:
     def _add_classes(self, logits: Floats, shares: Floats, model: TagModel) -> None:
         weights, masses = model.coefficients, _logit(shares @ self.anchors.matrix)
         confidence = _logit(shares.max(axis=1))
-        logits += np.outer(weights.confidence * confidence, self._unprobed)
+        logits += np.outer(weights.confidence * confidence, self.unprobed)
         logits[:, self._own] += (
             masses[:, self.anchors.of[self._own]] * weights.own_mass
             + weights.own
@@ -128,14 +131,10 @@ class Scorer:
         return Evidence(gaps, spread, _logit(shares.max(axis=1)))
 
     def _shares(self, features: Floats | None) -> Floats | None:
-        if features is None or not isinstance(self.encoder, HeadedEncoder):
+        itself = unwrapped(self.encoder)
+        if features is None or not isinstance(itself, HeadedEncoder):
             return None
-        return self.encoder.class_probabilities(features)
-
-
-def embedded_names(encoder: HeadedEncoder, model: TagModel, texts: Sequence[str]) -> Floats:
-    """Vectors [n, d] of the everyday concepts' names, from the text embeddings that the model ships."""
-    return encoder.project_texts(model.names, texts)
+        return itself.class_probabilities(features)
 
 
 def _logit(shares: Floats) -> Floats:

@@ -1,0 +1,87 @@
+"""Probabilities -> tags: fewer rather than wrong ones, and the kind of a thing where the thing itself is in doubt."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.types import Floats, Ids
+from search.tags.vocabulary import Vocabulary
+
+THRESHOLD = 0.5
+"""Probability from which a tag is given, unless the user wants another for it."""
+MOST = 20
+"""Tags that one picture is given."""
+
+
+DOUBT = 0.1
+"""How close the second of several kinds of a thing must come to the first for the thing itself to be named instead."""
+
+
+class Choice:
+    """Chooses tags of one vocabulary. `thresholds` [m] are probabilities, one for each name; of the `exclusive` names
+    [m], those that are kinds of the same thing exclude each other."""
+
+    def __init__(self, vocabulary: Vocabulary, thresholds: Floats, exclusive: NDArray[np.bool_]) -> None:
+        self.vocabulary, self.thresholds, self.exclusive = vocabulary, thresholds, exclusive
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {one.id: place for place, one in enumerate(self.vocabulary.concepts)}
+
+    @cached_property
+    def _kinds(self) -> list[tuple[int, Ids]]:
+        """(name, all names that are kinds of it), the most general last."""
+        kinds = []
+        for id, place in self._places.items():
+            below = [self._places[one] for one in self.vocabulary.graph.descendants(id) if one in self._places]
+            if below:
+                kinds.append((place, np.array(below, np.int64)))
+        return sorted(kinds, key=lambda kind: len(kind[1]))
+
+    @cached_property
+    def _siblings(self) -> list[tuple[int, Ids]]:
+        """(parent, the exclusive names right below it), where there are several; -1 for one that is no name."""
+        below: dict[str, list[int]] = {}
+        for place, one in enumerate(self.vocabulary.concepts):
+            if self.exclusive[place] and one.parents:
+                below.setdefault(one.parents[0], []).append(place)
+        several = {id: places for id, places in below.items() if len(places) > 1}
+        return [(self._places.get(id, -1), np.array(places, np.int64)) for id, places in several.items()]
+
+    def raised(self, probabilities: Floats) -> Floats:
+        """[n, m] with each at least as high as those of its kinds, in place."""
+        for place, below in self._kinds:
+            np.maximum(probabilities[:, place], probabilities[:, below].max(axis=1), out=probabilities[:, place])
+        return probabilities
+
+    def given(self, probabilities: Floats) -> NDArray[np.bool_]:
+        """[n, m], raised -> which names are given: those that reach their thresholds, of siblings only the best and
+        that only where no other comes close, and no name that another given one is a kind of."""
+        given: NDArray[np.bool_] = probabilities >= self.thresholds
+        for parent, places in self._siblings:
+            several = np.flatnonzero(given[:, places].sum(axis=1) > 1)
+            if len(several):
+                given[np.ix_(several, places)] = self._settled(probabilities[np.ix_(several, places)], parent >= 0)
+        for place, below in self._kinds:
+            given[:, place] &= ~given[:, below].any(axis=1)
+        return given
+
+    def _settled(self, siblings: Floats, has_parent: bool) -> NDArray[np.bool_]:
+        """[n, s] of which several reach their thresholds -> the best of each row, none where it is in doubt."""
+        best = np.zeros(siblings.shape, np.bool_)
+        rows = np.arange(len(siblings))
+        best[rows, siblings.argmax(axis=1)] = True
+        if has_parent:
+            first, second = np.partition(siblings, -2, axis=1)[:, :-3:-1].T
+            best[first - second < DOUBT] = False
+        return best
+
+    def __call__(self, probabilities: Floats) -> list[list[tuple[int, float]]]:
+        """[n, m], changed in place -> for each picture (name, probability) of those given, best first."""
+        chosen = []
+        for row, marks in zip(probabilities, self.given(self.raised(probabilities)), strict=True):
+            places = np.flatnonzero(marks)
+            best = places[np.argsort(-row[places], kind="stable")][:MOST]
+            chosen.append([(int(place), float(row[place])) for place in best])
+        return chosen
