@@ -42,8 +42,9 @@ def evaluate_tags(
 ) -> dict[str, Any]:
     """How right the tags of the open vocabulary are, by nouns of captions or else by labels.
 
-    Counted are, of captions, concepts that those of at least 5 pictures name (what shows a dog shows an animal; a name
-    given counts with all it is a kind of), and of labels, those that name a concept, or are added as names without any.
+    Counted are, of captions, concepts that those of at least 5 pictures name: what shows a dog shows an animal; and of
+    labels, those that name a concept, or else are added as names of their own. A name that is given counts with all it
+    is a kind of, by the plainer ways too.
     precision, recall, f1: over all (picture, name) pairs at the tags' thresholds; `best_f1` at the best one threshold;
     map: pictures ranked by each name; ece: of pairs with a probability of at least .05, in 10 bins.
 
@@ -68,16 +69,15 @@ def evaluate_tags(
     choice = Choice(vocabulary, np.full(len(vocabulary), THRESHOLD, np.float32), scorer.unprobed)
     scores = choice.raised(scorer.probabilities(vectors, features))
     given = choice.given(scores)
-    close = vocabulary.graph if of_captions else None
     return {
         "encoder": encoder.name,
         "pictures": len(kept),
         "names": len(vocabulary),
         "counted": len(counted),
         "tags_per_picture": float(given.sum(axis=1).mean()),
-        **figures(scores[:, counted], truth[:, counted], _closed(given, close)[:, counted]),
+        **figures(scores[:, counted], truth[:, counted], closed(given, vocabulary.graph)[:, counted]),
         "beside": {
-            name: _rates(_closed(marks, close)[:, counted], truth[:, counted])
+            name: _rates(closed(marks, vocabulary.graph)[:, counted], truth[:, counted])
             for name, marks in _plainer(scorer, encoder, vectors, features, everyday).items()
         }
         | {"raw score": _raw(vectors @ scorer.names.T, counted, truth)},
@@ -160,7 +160,7 @@ def _plainer(
     for k in (1, 3, 5):
         marks = np.zeros(raw.shape, np.bool_)
         marks[:, columns] = _top(shares, k)
-        ways[f"head {k}"] = _closed(marks, scorer.vocabulary.graph)
+        ways[f"head {k}"] = marks
     return ways
 
 
@@ -168,7 +168,3 @@ def _top(scores: Floats, k: int) -> Flags:
     marks = np.zeros(scores.shape, np.bool_)
     np.put_along_axis(marks, np.argsort(-scores, axis=1, kind="stable")[:, :k], True, axis=1)
     return marks
-
-
-def _closed(marks: Flags, graph: ConceptGraph | None) -> Flags:
-    return marks if graph is None else closed(marks, graph)

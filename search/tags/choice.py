@@ -14,7 +14,7 @@ MOST = 20
 """Tags that one picture is given."""
 
 
-DOUBT = 0.1
+DOUBT = 0.05
 """How close the second of several kinds of a thing must come to the first for the thing itself to be named instead."""
 
 
@@ -50,8 +50,11 @@ class Choice:
         return [(self._places.get(id, -1), np.array(places, np.int64)) for id, places in several.items()]
 
     def raised(self, probabilities: Floats) -> Floats:
-        """[n, m] with each at least as high as those of its kinds, in place."""
+        """[n, m] with each at least as high as those of its kinds, in place. Those of names that don't exclude each
+        other stay: a probe knows better by itself."""
         for place, below in self._kinds:
+            if not self.exclusive[place]:
+                continue
             np.maximum(probabilities[:, place], probabilities[:, below].max(axis=1), out=probabilities[:, place])
         return probabilities
 

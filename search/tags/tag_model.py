@@ -104,7 +104,9 @@ def read_tag_model(folder: Path = FOLDER) -> TagModel:
 
 def _packed(matrix: Floats) -> tuple[np.ndarray, Floats]:
     scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / 127
-    return np.round(matrix / scale[:, None]).astype(np.int8), scale.astype(np.float32)
+    # safetensors writes an array's memory as it lies.
+    packed = np.ascontiguousarray(np.round(matrix / scale[:, None]).astype(np.int8))
+    return packed, np.ascontiguousarray(scale, np.float32)
 
 
 def _unpacked(packed: np.ndarray, scale: Floats) -> Floats:
