@@ -23,17 +23,16 @@ def read_wn(lexicon: str = ENGLISH, languages: tuple[str, ...] = (), folder: Pat
         wn: Any = import_module("wn")
     except ImportError as error:
         raise DependencyError("Wordnets of the library `wn` need it: `pip install 'pixloom[wordnet]'`.") from error
-    before = wn.config.data_directory
+    before = wn.config.data_directory if folder is not None else None
     try:
         if folder is not None:
             wn.config.data_directory = folder
         net = _lexicon(wn, lexicon)
         others = {language: names for language in languages if (names := _names(wn, language))}
-        synsets = net.synsets(pos="n")
-        kept = [_concept(synset, others) for synset in synsets]
+        return ConceptGraph([_concept(synset, others) for synset in net.synsets(pos="n")])
     finally:
-        wn.config.data_directory = before
-    return ConceptGraph(kept)
+        if before is not None:
+            wn.config.data_directory = before
 
 
 def _lexicon(wn: Any, name: str) -> Any:
