@@ -83,3 +83,12 @@ class TaggingRow(Base):
     """What the scores depend on: index, vocabulary, calibration."""
     rows: Mapped[int] = mapped_column(BigInteger)
     """Rows of the index that were looked at."""
+
+
+class ImportedTagsRow(Base):
+    """One row: the generation of the collection whose keywords and labels are entered as tags."""
+
+    __tablename__ = "imported_tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(BigInteger)

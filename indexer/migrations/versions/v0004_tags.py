@@ -65,9 +65,15 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "imported_tags",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("tagging", "tag_probe", "tag_label", "picture_tag", "tag"):
+    for table in ("imported_tags", "tagging", "tag_probe", "tag_label", "picture_tag", "tag"):
         op.drop_table(table)

@@ -1,0 +1,155 @@
+"""The collection's tags: those of a picture, and all of them with how many pictures have each."""
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, distinct, func, select
+
+from indexer.tag_tables import IMPORTED, MODEL, TAUGHT, TYPED
+from search.tags.effective import CALLED, TAG, effective
+from search.tags.names import Tag, tags_by_id
+
+SOURCES = (TYPED, TAUGHT, IMPORTED, MODEL)
+"""Where a tag can be from; who is believed first comes first."""
+MOST = 8
+"""Tags that a search result carries at most."""
+_AT_ONCE = 5000
+"""Ids named in one statement."""
+# Put together once: that costs more than asking them.
+_GIVEN = effective(of_pictures=True).add_columns(CALLED.c.name, CALLED.c.concept, CALLED.c.translations)
+_all = effective().subquery()
+_those = effective(of_pictures=True).subquery()
+_of_tags = effective(of_tags=True).subquery()
+_BY_SOURCE = select(_all.c.tag_id, _all.c.source, func.count(distinct(_all.c.picture_id))).group_by(
+    _all.c.tag_id, _all.c.source
+)
+_IN_ALL, _AMONG = (
+    select(some.c.tag_id, func.count(distinct(some.c.picture_id))).group_by(some.c.tag_id)
+    for some in (_of_tags, _those)
+)
+_LISTED = select(TAG.c.id, TAG.c.name).where(TAG.c.merged_into.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTag:
+    """A tag that a picture has; `probability` is None where nobody estimated it and no person said it."""
+
+    id: int
+    name: str
+    concept: str | None
+    probability: float | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tag of the collection, under its `name` in the language asked for: `count` pictures have it, `sources` says
+    how many by each way (empty where only some pictures were looked at)."""
+
+    id: int
+    name: str
+    count: int
+    sources: dict[str, int]
+    concept: str | None
+    forbidden: bool
+    threshold: float | None
+    translations: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TagPage:
+    """Tags, those of most pictures first; `total` counts them over all pages, `next` is the `after` of the page
+    that follows, None at the end."""
+
+    total: int
+    tags: tuple[Entry, ...]
+    next: int | None
+
+
+def tags_of(
+    connection: Connection, ids: Sequence[int], language: str | None = None
+) -> dict[int, tuple[PictureTag, ...]]:
+    """The tags of each of these pictures, the surest first, called as they are in `language`."""
+    found: dict[int, dict[int, list[Any]]] = {id: {} for id in ids}
+    for start in range(0, len(ids), _AT_ONCE):
+        for row in connection.execute(_GIVEN, {"pictures": list(ids[start : start + _AT_ONCE])}):
+            found[row.picture_id].setdefault(row.tag_id, []).append(row)
+    return {
+        id: tuple(sorted((_joined(rows, language) for rows in said.values()), key=_surest))
+        for id, said in found.items()
+    }
+
+
+def counted(
+    connection: Connection,
+    *,
+    among: Sequence[int] | None = None,
+    language: str | None = None,
+    contains: str = "",
+    limit: int = 100,
+    after: int = 0,
+) -> TagPage:
+    """A page of the collection's tags, also of those that no picture has and of forbidden ones.
+
+    `among` counts only within these pictures, and then only tags that some of them have. `contains` is a part of the
+    name in any case; `after` the tags to pass over.
+    """
+    counts, sources = _totals(connection) if among is None else (_among(connection, among), {})
+    names = connection.execute(_LISTED).all()
+    wanted = contains.casefold()
+    chosen = [
+        (-counts.get(id, 0), name.casefold(), id)
+        for id, name in names
+        if (among is None or id in counts) and wanted in name.casefold()
+    ]
+    page = [id for _, _, id in heapq.nsmallest(after + limit, chosen)[after:]]
+    tags = tags_by_id(connection, page)
+    listed = tuple(_entry(tags[id], counts.get(id, 0), sources.get(id, {}), language) for id in page)
+    return TagPage(len(chosen), listed, after + limit if after + limit < len(chosen) else None)
+
+
+def _totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, int]]]:
+    sources: dict[int, dict[str, int]] = {}
+    for tag, source, count in connection.execute(_BY_SOURCE):
+        sources.setdefault(tag, {})[source] = count
+    counts = {tag: next(iter(by.values())) for tag, by in sources.items() if len(by) == 1}
+    several = [tag for tag, by in sources.items() if len(by) > 1]  # a picture may have it by two ways
+    for start in range(0, len(several), _AT_ONCE):
+        some = {"tags": _with_merged(connection, several[start : start + _AT_ONCE])}
+        counts.update((tag, count) for tag, count in connection.execute(_IN_ALL, some))
+    return counts, sources
+
+
+def _among(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    counts: Counter[int] = Counter()
+    for start in range(0, len(ids), _AT_ONCE):
+        for tag, count in connection.execute(_AMONG, {"pictures": list(ids[start : start + _AT_ONCE])}):
+            counts[tag] += count
+    return counts
+
+
+def _with_merged(connection: Connection, ids: Sequence[int]) -> list[int]:
+    merged = connection.scalars(select(TAG.c.id).where(TAG.c.merged_into.in_(ids)))
+    return [*ids, *merged]
+
+
+def _joined(rows: list[Any], language: str | None) -> PictureTag:
+    """One tag of one picture, of the rows that give it by different ways."""
+    by = {row.source: row.probability for row in rows}
+    sure = [value for value in by.values() if value is not None]
+    tag = Tag(rows[0].tag_id, rows[0].name, rows[0].concept, False, None, rows[0].translations)
+    probability = 1.0 if TYPED in by else max(sure, default=None)
+    return PictureTag(tag.id, tag.called(language), tag.concept, probability, tuple(s for s in SOURCES if s in by))
+
+
+def _surest(tag: PictureTag) -> tuple[float, str]:
+    return -(1.0 if tag.probability is None else tag.probability), tag.name
+
+
+def _entry(tag: Tag, count: int, sources: dict[str, int], language: str | None) -> Entry:
+    told = {source: sources[source] for source in SOURCES if source in sources}
+    name = tag.called(language)
+    return Entry(tag.id, name, count, told, tag.concept, tag.forbidden, tag.threshold, tag.translations)
