@@ -1,7 +1,7 @@
 """Filters of the query language: what a picture must have, or must not, whatever its score.
 
-    filter = ["-"] field (":" | "<" | ">") value       without spaces
-    value  = word | '"' words '"'
+filter = ["-"] field (":" | "<" | ">") value       without spaces
+value  = word | '"' words '"'
 """
 
 import re

@@ -42,6 +42,8 @@ class PictureTag:
     concept: str | None
     probability: float | None
     sources: tuple[str, ...]
+    own_name: str
+    """Its name in no language asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def tags_of(
         id: tuple(sorted((_joined(rows, language) for rows in said.values()), key=_surest))
         for id, said in found.items()
     }
+
+
+def tag_names(connection: Connection, ids: Sequence[int], most: int = MOST) -> dict[int, tuple[str, ...]]:
+    """The names of the tags of each of these pictures, the surest first, at most so many."""
+    return {id: tuple(tag.name for tag in tags[:most]) for id, tags in tags_of(connection, ids).items()}
 
 
 def counted(
@@ -142,7 +149,9 @@ def _joined(rows: list[Any], language: str | None) -> PictureTag:
     sure = [value for value in by.values() if value is not None]
     tag = Tag(rows[0].tag_id, rows[0].name, rows[0].concept, False, None, rows[0].translations)
     probability = 1.0 if TYPED in by else max(sure, default=None)
-    return PictureTag(tag.id, tag.called(language), tag.concept, probability, tuple(s for s in SOURCES if s in by))
+    return PictureTag(
+        tag.id, tag.called(language), tag.concept, probability, tuple(s for s in SOURCES if s in by), tag.name
+    )
 
 
 def _surest(tag: PictureTag) -> tuple[float, str]:
