@@ -124,10 +124,11 @@ class PictureOut(Fields):
 
 
 class PictureRef(BaseModel):
-    """A picture in a list."""
+    """A picture in a list, with the names of its surest tags."""
 
     id: int
     path: str
+    tags: list[str]
 
 
 class Page(BaseModel):

@@ -68,9 +68,7 @@ def translate(
     context: typer.Context,
     name: Name,
     language: Annotated[str, typer.Argument(metavar="CODE", help="A language, such as de or pt-BR.")],
-    translated: Annotated[
-        str | None, typer.Argument(metavar="WORD", help="Its name there.", show_default=False)
-    ] = None,
+    translated: Annotated[str | None, typer.Argument(metavar="WORD", help="Its name there.")] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Take its name in that language away.")] = False,
     json: Json = False,
     home: Home = None,

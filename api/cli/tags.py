@@ -43,9 +43,7 @@ def tags(
     pictures: Annotated[
         list[str] | None, typer.Argument(metavar="PICTURE...", help="Ids (12 or '#12') or files of the collection.")
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="The collection's tags; with --write, --export its pictures.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="The collection's tags; for --write, all its pictures.")] = False,
     vocabulary: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Tag by the names in this file from now on.", show_default=False),

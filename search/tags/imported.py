@@ -1,12 +1,12 @@
 """Tags of source `imported`: what data sets (labels) and the pictures' own metadata (keywords) call them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from indexer.collection import Collection
 from indexer.errors import UsageError
@@ -25,23 +25,24 @@ _GENERATIONS = select(_STATE.c.generation, _MARK.c.generation.label("entered")).
 Pair = tuple[int, int]
 
 
-def refresh_imported(collection: Collection) -> int:
+def refresh_imported(collection: Collection, pictures: Sequence[int] | None = None) -> int:
     """Bring the imported tags in line with what keywords and labels say now; how many were entered or dropped.
 
-    One look at two numbers where the collection hasn't changed since; otherwise all is read, and what differs is
-    written, in one step.
+    One look at two numbers where the collection hasn't changed since; otherwise all is read, or what is said of these
+    `pictures` alone, and what differs is written, in one step.
     """
     database = collection.catalog.database
     with database.read() as connection:
         if _up_to_date(connection):
             return 0
     with database.write() as connection:
-        wanted, known = _wanted(connection), _known(connection)
+        wanted, known = _wanted(connection, pictures), _known(connection, pictures)
         _drop(connection, known - wanted)
         for some in _parts(wanted - known):
             rows = [{"picture_id": id, "tag_id": tag, "source": IMPORTED, "probability": None} for id, tag in some]
             connection.execute(insert(GIVEN), rows)
-        _mark(connection)
+        if pictures is None:
+            _mark(connection)
         return len(wanted ^ known)
 
 
@@ -50,11 +51,11 @@ def _up_to_date(connection: Connection) -> bool:
     return row is None or row.generation == row.entered
 
 
-def _wanted(connection: Connection) -> set[Pair]:
+def _wanted(connection: Connection, pictures: Sequence[int] | None) -> set[Pair]:
     """(picture, tag) of every keyword and label whose text can be the name of a tag."""
     said: dict[str, list[int]] = defaultdict(list)
     for table in (_KEYWORD, _LABEL):
-        for id, text in connection.execute(select(table.c.picture_id, table.c.text)):
+        for id, text in connection.execute(select(table.c.picture_id, table.c.text).where(*_of(table, pictures))):
             said[text].append(id)
     keys = {}
     for text in said:
@@ -64,9 +65,14 @@ def _wanted(connection: Connection) -> set[Pair]:
     return {(id, tags[key]) for text, key in keys.items() for id in said[text]}
 
 
-def _known(connection: Connection) -> set[Pair]:
-    rows = connection.execute(select(GIVEN.c.picture_id, GIVEN.c.tag_id).where(GIVEN.c.source == IMPORTED))
+def _known(connection: Connection, pictures: Sequence[int] | None) -> set[Pair]:
+    imported = GIVEN.c.source == IMPORTED
+    rows = connection.execute(select(GIVEN.c.picture_id, GIVEN.c.tag_id).where(imported, *_of(GIVEN, pictures)))
     return {(id, tag) for id, tag in rows}
+
+
+def _of(table: Any, pictures: Sequence[int] | None) -> list[ColumnElement[bool]]:
+    return [] if pictures is None else [table.c.picture_id.in_(list(pictures))]
 
 
 def _drop(connection: Connection, pairs: set[Pair]) -> None:
