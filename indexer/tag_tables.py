@@ -24,7 +24,7 @@ class TagRow(Base):
     """The name as it is compared: see search.tags.rows.key_of."""
     concept: Mapped[str | None] = mapped_column(String(32), index=True)
     """Of the concept graph, where it is one of its."""
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tag.id"), index=True)
     forbidden: Mapped[bool] = mapped_column(default=False)
     """No picture is to have it."""
     threshold: Mapped[float | None]

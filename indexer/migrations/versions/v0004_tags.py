@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_index("ix_tag_concept", "tag", ["concept"])
+    op.create_index("ix_tag_merged_into", "tag", ["merged_into"])
     op.create_table(
         "picture_tag",
         sa.Column("picture_id", sa.Integer(), nullable=False),
