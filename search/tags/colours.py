@@ -20,7 +20,7 @@ PROTOTYPES: dict[str, tuple[str, ...]] = {
     "brown": ("#6b4226", "#8a5a36", "#4a3020", "#a8764a", "#754f3e", "#8a7462", "#5c4a40", "#a08472"),
     "pink": ("#f29ab8", "#e8649a", "#f7c4d0", "#d87a94", "#f0dada", "#c89aa0"),
     "purple": ("#7a3a9e", "#5a2a78", "#a878c8", "#8a6a9a", "#443a54", "#7a6a88"),
-    "navy": ("#141e46", "#1c2a52", "#28324e", "#2a2c3a"),
+    "navy": ("#141e46", "#1c2a52", "#28324e", "#2a2c3a", "#10165c"),
     "beige": ("#e6d8bc", "#d8c4a0", "#ece2d0", "#c8b490", "#ddd2c6"),
     "olive": ("#6b6b2a", "#808040", "#55552c"),
     "maroon": ("#5a1420", "#701c2c"),
@@ -37,6 +37,8 @@ BACKGROUND = 0.25
 _PLAIN_LIGHTNESS, _PLAIN_CHROMA = 96.0, 4.0
 _SUBJECT = 0.08
 """Share of the picture that must be left when the background is taken off; else the thing itself is white."""
+_RIM = 0.35
+"""The same for white on a background that was taken off: less is the rim, where thing and background mix."""
 _FAINT = 6.0
 """Chroma below which a colour has no hue to speak of."""
 _WEIGHTS = np.array([0.6, 1.0, 1.0])
@@ -75,13 +77,16 @@ def colour_words(colours: Iterable[tuple[str, float]]) -> list[tuple[str, float]
     given = [(colour, share) for colour, share in colours]
     plain = sum(share for colour, share in given if _is_plain(colour))
     rest = [(colour, share) for colour, share in given if not _is_plain(colour)]
-    if plain >= BACKGROUND and sum(share for _, share in rest) >= _SUBJECT:
-        given = rest
+    lies_on_white = plain >= BACKGROUND and sum(share for _, share in rest) >= _SUBJECT
+    given = rest if lies_on_white else given
     shares: Counter[str] = Counter()
     for colour, share in given:
         shares[colour_word(colour)] += share  # type: ignore[assignment]
     total = sum(shares.values())
-    return [(word, round(share, 4)) for word, share in shares.most_common(_MOST) if share >= _LEAST * total]
+    least = dict.fromkeys(shares, _LEAST * total)
+    if lies_on_white:
+        least["white"] = _RIM * total
+    return [(word, round(share, 4)) for word, share in shares.most_common(_MOST) if share >= least[word]]
 
 
 @lru_cache(maxsize=65_536)
