@@ -236,7 +236,7 @@ def test_tags_are_changed_over_http(client: TestClient) -> None:
     assert client.get("/v1/tags").json() == before, "all that is asked, or nothing"
     for wrong in ({"colour": 1}, {"name": ""}, {"threshold": "x"}):
         refused(client.patch("/v1/tags/hound", json=wrong), 422)
-    refused(client.put("/v1/pictures/99/tags/dog"), 404)
+    refused(client.put("/v1/pictures/99/tags/cat"), 404)
     refused(client.delete("/v1/pictures/1/tags/nothing"), 404)
     refused(client.get("/v1/pictures/99/tags"), 404)
     refused(client.get("/v1/tags?limit=0"), 422)
