@@ -45,7 +45,7 @@ class PictureTagRow(Base):
     probability: Mapped[float | None]
     """Calibrated; None where nobody estimated it."""
 
-    __table_args__ = (Index("picture_tag_tag", "tag_id", "picture_id"),)
+    __table_args__ = (Index("picture_tag_tag", "tag_id", "source", "picture_id"),)
 
 
 class TagLabelRow(Base):

@@ -1,14 +1,14 @@
 """The collection's tags: those of a picture, and all of them with how many pictures have each."""
 
 import heapq
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import Connection, select
 
 from indexer.tag_tables import IMPORTED, MODEL, TAUGHT, TYPED
+from search.tags.counts import count_among, totals
 from search.tags.effective import CALLED, TAG, effective
 from search.tags.names import Tag, tags_by_id
 
@@ -20,16 +20,6 @@ _AT_ONCE = 5000
 """Ids named in one statement."""
 # Put together once: that costs more than asking them.
 _GIVEN = effective(of_pictures=True).add_columns(CALLED.c.name, CALLED.c.concept, CALLED.c.translations)
-_all = effective().subquery()
-_those = effective(of_pictures=True).subquery()
-_of_tags = effective(of_tags=True).subquery()
-_BY_SOURCE = select(_all.c.tag_id, _all.c.source, func.count(distinct(_all.c.picture_id))).group_by(
-    _all.c.tag_id, _all.c.source
-)
-_IN_ALL, _AMONG = (
-    select(some.c.tag_id, func.count(distinct(some.c.picture_id))).group_by(some.c.tag_id)
-    for some in (_of_tags, _those)
-)
 _LISTED = select(TAG.c.id, TAG.c.name).where(TAG.c.merged_into.is_(None))
 
 
@@ -104,7 +94,7 @@ def counted(
     `among` counts only within these pictures, and then only tags that some of them have. `contains` is a part of the
     name in any case; `after` the tags to pass over.
     """
-    counts, sources = _totals(connection) if among is None else (_among(connection, among), {})
+    counts, sources = totals(connection) if among is None else (count_among(connection, among), {})
     names = connection.execute(_LISTED).all()
     wanted = contains.casefold()
     chosen = [
@@ -116,31 +106,6 @@ def counted(
     tags = tags_by_id(connection, page)
     listed = tuple(_entry(tags[id], counts.get(id, 0), sources.get(id, {}), language) for id in page)
     return TagPage(len(chosen), listed, after + limit if after + limit < len(chosen) else None)
-
-
-def _totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, int]]]:
-    sources: dict[int, dict[str, int]] = {}
-    for tag, source, count in connection.execute(_BY_SOURCE):
-        sources.setdefault(tag, {})[source] = count
-    counts = {tag: next(iter(by.values())) for tag, by in sources.items() if len(by) == 1}
-    several = [tag for tag, by in sources.items() if len(by) > 1]  # a picture may have it by two ways
-    for start in range(0, len(several), _AT_ONCE):
-        some = {"tags": _with_merged(connection, several[start : start + _AT_ONCE])}
-        counts.update((tag, count) for tag, count in connection.execute(_IN_ALL, some))
-    return counts, sources
-
-
-def _among(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
-    counts: Counter[int] = Counter()
-    for start in range(0, len(ids), _AT_ONCE):
-        for tag, count in connection.execute(_AMONG, {"pictures": list(ids[start : start + _AT_ONCE])}):
-            counts[tag] += count
-    return counts
-
-
-def _with_merged(connection: Connection, ids: Sequence[int]) -> list[int]:
-    merged = connection.scalars(select(TAG.c.id).where(TAG.c.merged_into.in_(ids)))
-    return [*ids, *merged]
 
 
 def _joined(rows: list[Any], language: str | None) -> PictureTag:

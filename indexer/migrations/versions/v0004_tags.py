@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tag_id"], ["tag.id"]),
         sa.PrimaryKeyConstraint("picture_id", "tag_id", "source"),
     )
-    op.create_index("picture_tag_tag", "picture_tag", ["tag_id", "picture_id"])
+    op.create_index("picture_tag_tag", "picture_tag", ["tag_id", "source", "picture_id"])
     op.create_table(
         "tag_label",
         sa.Column("tag_id", sa.Integer(), nullable=False),
