@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from indexer.types import Ids
 from search.filters import Filter
@@ -54,8 +54,9 @@ def _tag(connection: Connection, one: Filter, descendants: Descendants) -> Found
     usable = [tag.id for tag in tags if not tag.forbidden]
     if not usable:
         return np.empty(0, np.int64), f"The tag {tags[0].name!r} is forbidden: no picture has it."
-    merged = select(TAG.c.concept).where(CANONICAL.in_(usable), TAG.c.concept.is_not(None))
-    below = {concept for own in connection.scalars(merged) for concept in descendants(own)}
+    same = or_(TAG.c.id.in_(usable), TAG.c.merged_into.in_(usable))
+    concepts = connection.scalars(select(TAG.c.concept).where(same, TAG.c.concept.is_not(None)))
+    below = {concept for own in concepts for concept in descendants(own)}
     ids = [*usable, *_of_concepts(connection, sorted(below))]
     parts = [pictures_with(connection, ids[start : start + _AT_ONCE]) for start in range(0, len(ids), _AT_ONCE)]
     return np.concatenate(parts), None

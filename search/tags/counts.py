@@ -13,13 +13,19 @@ _AT_ONCE = 5000
 """Ids named in one statement."""
 _some: Any = bindparam("tags", expanding=True)
 _of_tags = effective(of_tags=True).subquery()
-_those = effective(of_pictures=True).subquery()
+_of_both = effective(of_pictures=True, of_tags=True).subquery()
 _EXACT = select(_of_tags.c.tag_id, _of_tags.c.source, func.count(distinct(_of_tags.c.picture_id))).group_by(
     _of_tags.c.tag_id, _of_tags.c.source
 )
-_EXACT_ALL, _AMONG = (
-    select(some.c.tag_id, func.count(distinct(some.c.picture_id))).group_by(some.c.tag_id)
-    for some in (_of_tags, _those)
+_EXACT_ALL, _EXACT_AMONG = (
+    select(some.c.tag_id, func.count(distinct(some.c.picture_id)).label("pictures")).group_by(some.c.tag_id)
+    for some in (_of_tags, _of_both)
+)
+_AMONG = (
+    select(GIVEN.c.tag_id, func.count(distinct(GIVEN.c.picture_id)).label("pictures"))
+    .join(PICTURE, PICTURE.c.id == GIVEN.c.picture_id)
+    .where(GIVEN.c.picture_id.in_(bindparam("pictures", expanding=True)), PICTURE.c.live)
+    .group_by(GIVEN.c.tag_id)
 )
 _ROWS = select(GIVEN.c.tag_id, GIVEN.c.source, func.count()).group_by(GIVEN.c.tag_id, GIVEN.c.source)
 _ROWS_ALL = (
@@ -40,7 +46,8 @@ def totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, 
     Of a tag that has no threshold, is neither forbidden nor merged, and of which no person said anything, every row
     of a living picture counts: these rows are only counted. The others are looked at one by one.
     """
-    odd = {id for query in _ODD for id in connection.scalars(query)}
+    apart = _apart(connection)
+    odd = {id for tags in apart for id in tags}
     sources: dict[int, dict[str, int]] = defaultdict(dict)
     for tag, source, count in _living(connection, _ROWS, {}):
         sources[tag][source] = count
@@ -48,8 +55,8 @@ def totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, 
     counts = {tag: next(iter(by.values())) for tag, by in sources.items() if len(by) == 1}
     for some in _parts(tag for tag, by in sources.items() if len(by) > 1):  # a picture may have it by two ways
         counts.update(_living(connection, _ROWS_ALL, {"tags": some}))
-    for some in _parts(odd):
-        asked = {"tags": list(connection.scalars(_MERGED, {"tags": some}))}
+    for tags in apart:
+        asked = {"tags": tags}
         for tag, source, count in connection.execute(_EXACT, asked):
             sources.setdefault(tag, {})[source] = count
         counts.update((tag, count) for tag, count in connection.execute(_EXACT_ALL, asked))
@@ -59,10 +66,21 @@ def totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, 
 def count_among(connection: Connection, pictures: Sequence[int]) -> dict[int, int]:
     """Tag -> how many of these pictures have it; only tags that some of them have."""
     counts: Counter[int] = Counter()
+    apart = _apart(connection)
+    odd = {id for tags in apart for id in tags}
     for some in _parts(pictures):
-        for tag, count in connection.execute(_AMONG, {"pictures": some}):
-            counts[tag] += count
+        found = connection.execute(_AMONG, {"pictures": some})
+        counts.update({row.tag_id: row.pictures for row in found if row.tag_id not in odd})
+        for tags in apart:
+            found = connection.execute(_EXACT_AMONG, {"pictures": some, "tags": tags})
+            counts.update({row.tag_id: row.pictures for row in found})
     return counts
+
+
+def _apart(connection: Connection) -> list[list[int]]:
+    """The tags whose rows have to be looked at one by one, some at a time, each with those merged into it."""
+    odd = {id for query in _ODD for id in connection.scalars(query)}
+    return [list(connection.scalars(_MERGED, {"tags": some})) for some in _parts(odd)]
 
 
 def _living(connection: Connection, query: Select[Any], asked: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
