@@ -1,6 +1,7 @@
 """The collection's tags against what sets of Python say, on both databases."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,20 @@ def test_unknown_and_removed_pictures_are_refused(any_collection: Collection, pi
         with pytest.raises(NotFoundError, match=f"#{id}"):
             do(any_collection, edit.add, [pictures[1], id], "dog")
     assert counts(any_collection) == {}
+
+
+def test_several_may_change_tags_at_once(any_collection: Collection, pictures: list[int]) -> None:
+    def work(number: int) -> None:
+        for turn in range(5):
+            do(any_collection, edit.add if (number + turn) % 2 else edit.take_off, pictures, "shared")
+            do(any_collection, edit.add, pictures[:1], f"new {turn}")
+
+    do(any_collection, edit.add, pictures, "shared")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert counts(any_collection, contains="new") == {f"new {turn}": 1 for turn in range(5)}
+    with any_collection.catalog.database.read() as connection:
+        assert len(connection.execute(select(LABEL)).all()) == len(pictures) + 5
 
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

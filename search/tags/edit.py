@@ -44,7 +44,7 @@ def take_off(connection: Connection, pictures: Sequence[int], name: str) -> Tag:
 
 def rename(connection: Connection, name: str, new: str) -> Tag:
     """Call a tag otherwise. Raises NotFoundError, and UsageError where another tag has the name already."""
-    tag = the_tag(connection, name)
+    tag = _held(connection, the_tag(connection, name))
     old = connection.execute(select(TAG).where(TAG.c.id == tag.id)).one()
     key = key_of(new)
     holder = connection.execute(select(TAG).where(TAG.c.key == key, TAG.c.id != tag.id)).one_or_none()
@@ -69,6 +69,8 @@ def merge(connection: Connection, name: str, into: str) -> Tag:
     tag, target = the_tag(connection, name), the_tag(connection, into)
     if tag.id == target.id:
         raise UsageError(f"{name!r} and {into!r} are the same tag already.")
+    for one in sorted((tag, target), key=lambda one: one.id):
+        _held(connection, one)
     _move_labels(connection, tag.id, target.id)
     _move_given(connection, tag.id, target.id)
     connection.execute(delete(_PROBE).where(_PROBE.c.tag_id == tag.id))
@@ -115,11 +117,18 @@ def _named(connection: Connection, name: str) -> Tag:
     return the_tag(connection, name)
 
 
+def _held(connection: Connection, tag: Tag) -> Tag:
+    """The tag, which nobody else changes until the transaction ends (SQLite has one writer at a time anyway)."""
+    connection.execute(select(TAG.c.id).where(TAG.c.id == tag.id).with_for_update())
+    return tag
+
+
 def _again(connection: Connection, tag: Tag) -> Tag:
     return tags_by_id(connection, [tag.id])[tag.id]
 
 
 def _label(connection: Connection, tag: Tag, pictures: Sequence[int], *, positive: bool) -> None:
+    _held(connection, tag)
     ids = list(dict.fromkeys(pictures))
     at = datetime.now(UTC).replace(tzinfo=None)
     for start in range(0, len(ids), _AT_ONCE):

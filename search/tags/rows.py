@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import UsageError
 from indexer.tables import Base
@@ -44,7 +45,9 @@ def tag_ids(connection: Connection, wanted: Iterable[tuple[str, str | None]]) ->
     found = _found(connection, list(names))
     missing = [key for key in names if key not in found]
     if missing:
-        connection.execute(insert(_TAG), [new_row(names[key][0], names[key][1]) for key in missing])
+        make = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_TAG)
+        # Another process may make the same tag at this moment.
+        connection.execute(make.on_conflict_do_nothing(), [new_row(*names[key]) for key in missing])
         found |= _found(connection, missing)
     return found
 
