@@ -193,6 +193,9 @@ def test_tags_over_http(client: TestClient) -> None:
     given = client.put(f"/v1/pictures/2/tags/{quote('Ünï 1')}").json()
     assert [tag["name"] for tag in given["tags"]] == ["Ünï 1"] and given["colours"][0]["name"] == "blue"
     assert client.delete("/v1/pictures/1/tags/polar bear").json()["tags"] == []
+    odd = quote("a/c #1?%", safe="")
+    assert client.put(f"/v1/pictures/1/tags/{odd}").json()["tags"][0]["name"] == "a/c #1?%"
+    assert client.patch(f"/v1/tags/{odd}", json={"forbidden": True}).json()["name"] == "a/c #1?%"
     assert client.get("/v1/pictures/3/tags").json()["tags"] == [
         {"name": "polar bear", "probability": 1.0, "sources": ["typed"]}
     ]

@@ -1,6 +1,7 @@
 """Tags in XMP sidecars: what is written, what of others stays, what comes back."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -136,6 +137,17 @@ def test_what_cannot_be_written_is_said(photo: Path) -> None:
     photo.with_name("photo.jpg.xmp").mkdir()
     with pytest.raises(PictureError, match="can't be written"):
         write(photo, ["dog"])
+
+
+def test_permissions_are_kept_and_protected_files_left(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(photo, ["dog"])
+    sidecar_of(photo).chmod(0o600)
+    assert write(photo, ["cat"])
+    assert sidecar_of(photo).stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # as for a user who isn't root
+    with pytest.raises(PictureError, match="Permission denied"):
+        write(photo, ["horse"])
+    assert subjects(photo) == ["cat"]
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"]), min_size=1, max_size=30).filter(str.strip)

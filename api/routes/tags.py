@@ -61,7 +61,7 @@ def export(collection: Opened, format: Literal["csv", "jsonl"] = "csv", language
     return StreamingResponse(_blocks(lines), media_type=_TYPES[format], headers=headers)
 
 
-@router.patch("/tags/{name}", response_model=TagOut)
+@router.patch("/tags/{name:path}", response_model=TagOut)
 def change(collection: Opened, name: str, wanted: TagChange) -> Tag:
     """Rename, forbid, translate or merge a tag, or set its threshold: all that is asked, or nothing."""
     with collection.catalog.database.write() as connection:
@@ -74,7 +74,7 @@ def of_picture(collection: Opened, id: PictureNumber, language: Language = None)
     return _said_of(collection, id, language)
 
 
-@router.put("/pictures/{id}/tags/{name}")
+@router.put("/pictures/{id}/tags/{name:path}")
 def give(collection: Opened, id: PictureNumber, name: str) -> PictureTagsOut:
     """Give a picture a tag."""
     with collection.catalog.database.write() as connection:
@@ -82,7 +82,7 @@ def give(collection: Opened, id: PictureNumber, name: str) -> PictureTagsOut:
     return _said_of(collection, id)
 
 
-@router.delete("/pictures/{id}/tags/{name}")
+@router.delete("/pictures/{id}/tags/{name:path}")
 def take_off(collection: Opened, id: PictureNumber, name: str) -> PictureTagsOut:
     """Take a tag off a picture; no model gives it to it again."""
     with collection.catalog.database.write() as connection:

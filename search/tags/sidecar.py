@@ -4,6 +4,8 @@ What others wrote stays as it is. What Pixloom wrote is noted beside it in prope
 taken back later, and so that reading the sidecar doesn't take it for what somebody else said (indexer/xmp.py).
 """
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +87,7 @@ def write_sidecar(picture: Path, tags: Iterable[tuple[str, str | None]], above: 
         tree = _parse(_EMPTY if data is None else data)
         changed = [_bring(tree, *pair, names) for pair, names in zip(_SUBJECTS, wanted, strict=True)]
         if any(changed):
-            write_atomically(target, _printed(tree, data))
+            _replace(target, _printed(tree, data))
         return any(changed)
     except OSError as error:
         raise PictureError(f"{target} can't be written: {error.strerror or error}") from error
@@ -199,6 +201,16 @@ def _drop_empty(tree: Any, property: str) -> None:
     for element in list(tree.iter(property)):
         if element.find(f".//{_LI}") is None and not (element.text or "").strip():
             element.getparent().remove(element)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a sidecar whole or not at all, with the permissions it has; one that is protected stays as it is."""
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    write_atomically(target, data)
+    if mode is not None:
+        target.chmod(mode)
 
 
 def _printed(tree: Any, before: bytes | None) -> bytes:
