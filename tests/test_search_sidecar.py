@@ -139,6 +139,13 @@ def test_what_cannot_be_written_is_said(photo: Path) -> None:
         write(photo, ["dog"])
 
 
+def test_a_picture_that_is_gone_gets_no_sidecar(photo: Path) -> None:
+    for gone in (photo.with_name("gone.jpg"), photo.with_name("x" * 300 + ".jpg"), photo / "below.jpg"):
+        with pytest.raises(PictureError):
+            write(gone, ["dog"])
+    assert [path.name for path in photo.parent.iterdir()] == ["photo.jpg"]
+
+
 def test_permissions_are_kept_and_protected_files_left(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(photo, ["dog"])
     sidecar_of(photo).chmod(0o600)

@@ -76,11 +76,14 @@ def write_sidecar(picture: Path, tags: Iterable[tuple[str, str | None]], above: 
     The picture isn't touched. Raises PictureError where the sidecar can't be read, understood or written; then
     nothing was.
     """
-    target = sidecar_of(picture).resolve()
     named = [(name, concept) for text, concept in tags if (name := clean(text))]
     paths = [("|".join([*map(_step, above(concept)), _step(name)]), concept) for name, concept in named if concept]
     wanted = [name for name, _ in named], [path for path, _ in paths if "|" in path]
+    target = picture
     try:
+        if not picture.exists():
+            raise PictureError("the picture isn't there")
+        target = sidecar_of(picture).resolve()
         data = target.read_bytes() if target.exists() else None
         if data is None and not named:
             return False
@@ -110,7 +113,7 @@ def write_sidecars(
         tags = [(tag.name, tag.concept) for tag in one.tags]
         for path in map(Path, one.paths):
             try:
-                changed = path.exists() and _write_noted(collection, path, tags, above)
+                changed = _write_noted(collection, path, tags, above)
                 result.written, result.unchanged = result.written + changed, result.unchanged + (not changed)
             except PictureError as error:
                 result.failed.append((path, str(error)))
