@@ -18,7 +18,7 @@ from indexer.collection import Collection
 from indexer.tag_tables import MODEL
 from search.engine import Engine
 from search.query import parse
-from search.tags.book import counted
+from search.tags.book import counted, tag_names
 from search.tags.effective import GIVEN
 from search.tags.export import export_lines
 from search.tags.pictures import tagged
@@ -75,6 +75,13 @@ def main(pictures: int) -> None:
             measure("search without any tags", lambda: engine.search("query"))
             give_tags(collection, pictures)
             measure(f"search, {EACH} tags a picture", lambda: engine.search("query"))
+            ids = [result.id for result in engine.search("query").results]
+
+            def names() -> None:
+                with collection.catalog.database.read() as connection:
+                    tag_names(connection, ids)
+
+            measure("of which the tags of its 20 results", names)
             for line in (
                 "query tag:'tag 0'",
                 "query tag:'tag 9'",

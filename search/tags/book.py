@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from indexer.tag_tables import IMPORTED, MODEL, TAUGHT, TYPED
 from search.tags.counts import count_among, totals
 from search.tags.effective import CALLED, TAG, effective
-from search.tags.names import Tag, tags_by_id
+from search.tags.names import Tag, name_in, tags_by_id
 
 SOURCES = (TYPED, TAUGHT, IMPORTED, MODEL)
 """Where a tag can be from; who is believed first comes first."""
@@ -19,7 +19,8 @@ MOST = 8
 _AT_ONCE = 5000
 """Ids named in one statement."""
 # Put together once: that costs more than asking them.
-_GIVEN = effective(of_pictures=True).add_columns(CALLED.c.name, CALLED.c.concept, CALLED.c.translations)
+_GIVEN = effective(of_pictures=True).add_columns(CALLED.c.name, CALLED.c.concept)
+_GIVEN_IN = _GIVEN.add_columns(CALLED.c.translations)
 _LISTED = select(TAG.c.id, TAG.c.name).where(TAG.c.merged_into.is_(None))
 
 
@@ -67,7 +68,9 @@ def tags_of(
     """The tags of each of these pictures, the surest first, called as they are in `language`."""
     found: dict[int, dict[int, list[Any]]] = {id: {} for id in ids}
     for start in range(0, len(ids), _AT_ONCE):
-        for row in connection.execute(_GIVEN, {"pictures": list(ids[start : start + _AT_ONCE])}):
+        for row in connection.execute(
+            _GIVEN_IN if language else _GIVEN, {"pictures": list(ids[start : start + _AT_ONCE])}
+        ):
             found[row.picture_id].setdefault(row.tag_id, []).append(row)
     return {
         id: tuple(sorted((_joined(rows, language) for rows in said.values()), key=_surest))
@@ -111,12 +114,11 @@ def counted(
 def _joined(rows: list[Any], language: str | None) -> PictureTag:
     """One tag of one picture, of the rows that give it by different ways."""
     by = {row.source: row.probability for row in rows}
-    sure = [value for value in by.values() if value is not None]
-    tag = Tag(rows[0].tag_id, rows[0].name, rows[0].concept, False, None, rows[0].translations)
-    probability = 1.0 if TYPED in by else max(sure, default=None)
-    return PictureTag(
-        tag.id, tag.called(language), tag.concept, probability, tuple(s for s in SOURCES if s in by), tag.name
-    )
+    probability = 1.0 if TYPED in by else max((p for p in by.values() if p is not None), default=None)
+    sources = tuple(source for source in SOURCES if source in by) if len(by) > 1 else tuple(by)
+    first = rows[0]
+    name = name_in(language, first.name, first.translations) if language else first.name
+    return PictureTag(first.tag_id, name, first.concept, probability, sources, first.name)
 
 
 def _surest(tag: PictureTag) -> tuple[float, str]:

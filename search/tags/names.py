@@ -29,11 +29,14 @@ class Tag:
 
     def called(self, language: str | None) -> str:
         """Its name in a language (`pt-BR`, or else `pt`), or its own where it has none."""
-        if language is None:
-            return self.name
-        known = {code.casefold(): name for code, name in self.translations.items()}
-        wanted = language.replace("_", "-").casefold()
-        return known.get(wanted) or known.get(wanted.split("-")[0]) or self.name
+        return name_in(language, self.name, self.translations) if language else self.name
+
+
+def name_in(language: str, name: str, translations: dict[str, str]) -> str:
+    """A tag's name in a language, or its own `name` where it has none there."""
+    known = {code.casefold(): word for code, word in translations.items()}
+    wanted = language.replace("_", "-").casefold()
+    return known.get(wanted) or known.get(wanted.split("-")[0]) or name
 
 
 def tags_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Tag]:
