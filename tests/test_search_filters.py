@@ -132,7 +132,7 @@ def test_removed_pictures_are_never_listed(engine: Engine) -> None:
     assert found(engine.search("tag:warm")) == ["yellow"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_filters_and_matches_against_sets(engine: Engine, data: st.DataObject) -> None:
     known = ids(engine)

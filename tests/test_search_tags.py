@@ -266,7 +266,7 @@ THRESHOLDS = st.dictionaries(TAGS, st.floats(0, 1), max_size=2)
 LABELS = st.dictionaries(st.tuples(st.integers(0, 5), TAGS), st.booleans())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     SAID,
     LABELS,
