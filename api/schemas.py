@@ -49,13 +49,25 @@ class TermIn(BaseModel):
     weight: float = 1.0
 
 
+class FilterIn(BaseModel):
+    """A condition: what a picture must have, or with `not` must not have."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    field: str = Field(max_length=32)
+    value: str = Field(max_length=MAX_QUERY)
+    op: str = Field(":", max_length=2)
+    negative: bool = Field(False, alias="not")
+
+
 class Question(BaseModel):
-    """A query as a line, or as terms."""
+    """A query as a line, or as terms and filters."""
 
     model_config = ConfigDict(extra="forbid")
 
     query: str | None = Field(None, max_length=MAX_QUERY)
     terms: list[TermIn] | None = Field(None, max_length=100)
+    filters: list[FilterIn] | None = Field(None, max_length=100)
     k: int = 20
     all: bool = False
 
@@ -112,10 +124,11 @@ class PictureOut(Fields):
 
 
 class PictureRef(BaseModel):
-    """A picture in a list."""
+    """A picture in a list, with the names of its surest tags."""
 
     id: int
     path: str
+    tags: list[str]
 
 
 class Page(BaseModel):

@@ -24,7 +24,7 @@ class TagRow(Base):
     """The name as it is compared: see search.tags.rows.key_of."""
     concept: Mapped[str | None] = mapped_column(String(32), index=True)
     """Of the concept graph, where it is one of its."""
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tag.id"), index=True)
     forbidden: Mapped[bool] = mapped_column(default=False)
     """No picture is to have it."""
     threshold: Mapped[float | None]
@@ -45,7 +45,7 @@ class PictureTagRow(Base):
     probability: Mapped[float | None]
     """Calibrated; None where nobody estimated it."""
 
-    __table_args__ = (Index("picture_tag_tag", "tag_id", "picture_id"),)
+    __table_args__ = (Index("picture_tag_tag", "tag_id", "source", "picture_id"),)
 
 
 class TagLabelRow(Base):
@@ -83,3 +83,12 @@ class TaggingRow(Base):
     """What the scores depend on: index, vocabulary, calibration."""
     rows: Mapped[int] = mapped_column(BigInteger)
     """Rows of the index that were looked at."""
+
+
+class ImportedTagsRow(Base):
+    """One row: the generation of the collection whose keywords and labels are entered as tags."""
+
+    __tablename__ = "imported_tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(BigInteger)

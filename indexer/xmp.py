@@ -9,7 +9,10 @@ from indexer.facts import Facts
 
 MAX_PACKET = 4 * 2**20
 
+PIXLOOM = "urn:pixloom:xmp:1.0:"
+"""Namespace of the properties in which Pixloom notes what it wrote itself."""
 _NAMESPACES = {
+    "pixloom": PIXLOOM,
     "dc": "http://purl.org/dc/elements/1.1/",
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "exif": "http://ns.adobe.com/exif/1.0/",
@@ -47,8 +50,13 @@ def read_xmp(data: bytes) -> Facts:
         rating=facts.rating(text("xmp:Rating")),
         title=text("dc:title") or text("photoshop:Headline"),
         description=text("dc:description", facts.MAX_TEXT),
-        keywords=facts.keywords(values.get("dc:subject", [])),
+        keywords=facts.keywords(_without(values.get("dc:subject", []), values.get("pixloom:subject", []))),
     )
+
+
+def _without(subjects: list[str], own: list[str]) -> list[str]:
+    """Keywords but those that Pixloom wrote: its own tags must not come back as what somebody else said."""
+    return [subject for subject in subjects if subject not in own]
 
 
 def _parse(data: bytes) -> ElementTree.Element | None:

@@ -4,6 +4,7 @@ at large, so that it holds for any encoder and needs no fixed threshold."""
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.types import Floats
 
@@ -39,7 +40,11 @@ class Background:
 
     def matches(self) -> int:
         """How many pictures of the collection count as a match (an estimate where it was sampled)."""
-        return round(float((self._deviations(self.scores) >= self._weak()).mean()) * self.total)
+        return round(float(self.matching(self.scores).mean()) * self.total)
+
+    def matching(self, scores: Floats) -> NDArray[np.bool_]:
+        """Which of [n] scores count as a match."""
+        return np.asarray(self._deviations(scores) >= self._weak())
 
     def _deviations(self, scores: Floats) -> Floats:
         """How many standard deviations each score lies above the mean."""

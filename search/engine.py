@@ -1,32 +1,27 @@
-"""Query -> Results: embeds the parts, searches, judges the scores, looks the pictures up."""
+"""Query -> Results: filters, searches, judges the scores, looks the pictures up."""
 
-import hashlib
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from indexer.collection import Collection
-from indexer.encoders.cache import QueryCache
-from indexer.errors import EncoderError, NotFoundError, PictureError, UsageError
-from indexer.images import open_picture, read_file
-from indexer.limits import Limits
-from indexer.types import Encoder, Floats, Hits
-from search.cutoff import Background
+from indexer.errors import BusyError, NotFoundError, UsageError
+from indexer.types import Floats, Hits, Ids
+from search.allowed import Allowed, Descendants, allowed, no_descendants
+from search.formula import Formula
 from search.history import History
-from search.query import Box, PictureBytes, PictureFile, PictureId, Query, Term, Text, parse
+from search.query import Box, PictureFile, PictureId, Query, Term, parse
 from search.snapshot import Snapshot, take
+from search.subjects import Subjects
+from search.tags.book import tag_names
+from search.tags.imported import refresh_imported
 
 MAX_K = 10_000
-_MINUS_CANDIDATES = 1000
-"""Pictures that a minus is held against: the best for what is looked for."""
-_MINUS_MARGIN = 0.9
-"""A minus costs nothing up to the score that this part of the collection stays below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +56,14 @@ class Results:
 class Engine:
     """Answers queries over one collection; safe to share between threads."""
 
-    def __init__(self, collection: Collection, index: int | None = None) -> None:
+    def __init__(
+        self, collection: Collection, index: int | None = None, *, descendants: Descendants = no_descendants
+    ) -> None:
         """Of the index that answers; with the id of an `index`, of that one, and then no query is remembered,
-        and none is answered from the cache: such an engine is there to measure."""
-        self.collection, self._index = collection, index
-        self._cache = QueryCache(collection.settings.cache) if index is None else None
+        and none is answered from the cache: such an engine is there to measure. `descendants` gives the concepts
+        below one, which a filter for its tag allows too."""
+        self.collection, self._index, self.descendants = collection, index, descendants
+        self._subjects = Subjects(collection, cached=index is None)
         self._history = History(collection.settings) if index is None else None
         self._snapshot: Snapshot | None = None
         self._renewing = Lock()
@@ -95,11 +93,13 @@ class Engine:
         if snapshot is None or not snapshot.count:
             self._refuse_unknown_ids(query)
             return Results(str(query), snapshot.index.encoder if snapshot else None, None, _ms(started), 0, ())
-        hits, background = self._rank(snapshot, query, k + (without is not None))
-        results = self._results(snapshot, hits, background, without)
-        shown = [result for result in results if show_all or result.verdict != "no match"][:k]
-        total = snapshot.count if show_all else max(background.matches(), len(shown))
-        notice = self.collection.notice(snapshot.index.encoder)
+        allowed = self._allowed(snapshot, query)
+        if query.terms or allowed.rows is None:
+            shown, total = self._ranked(snapshot, query, allowed.rows, k, without, show_all)
+        else:
+            shown, total = self._listed(snapshot, allowed.rows, k, without)
+        said = (self.collection.notice(snapshot.index.encoder) if query.terms else None, *allowed.notices)
+        notice = " ".join(filter(None, said)) or None
         if self._history:
             self._history.add(query)
         return Results(str(query), snapshot.index.encoder, notice, _ms(started), total, tuple(shown))
@@ -116,99 +116,68 @@ class Engine:
     def snapshot(self) -> Snapshot | None:
         """The collection as it is now; None where nothing is indexed."""
         with self._renewing:
+            if self._snapshot is None and self._index is None:
+                with suppress(BusyError):  # then the next one to look brings them up to date
+                    refresh_imported(self.collection)
             self._snapshot = take(self.collection, self._snapshot, self._index)
             return self._snapshot
 
-    def _rank(self, snapshot: Snapshot, query: Query, k: int) -> tuple[Hits, Background]:
-        """The k best rows, and the scores of the collection at large, by the same formula."""
-        liked = _unit(sum(term.weight * self._embed(snapshot, term) for term in query.terms if term.weight > 0))
-        avoided = [(-term.weight, self._embed(snapshot, term)) for term in query.terms if term.weight < 0]
-        background = snapshot.background(liked)
-        if not avoided:
-            return snapshot.search(liked, k), Background.of(background, snapshot.count)
-        hits = snapshot.search(liked, max(k, _MINUS_CANDIDATES))
-        vectors = snapshot.vectors[hits.rows]
-        scores = hits.scores.copy()
-        for weight, vector in avoided:
-            usual = snapshot.background(vector)
-            margin = float(np.quantile(usual, _MINUS_MARGIN))
-            scores -= weight * np.maximum(vectors @ vector - margin, 0)
-            background = background - weight * np.maximum(usual - margin, 0)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return Hits(hits.rows[best], scores[best]), Background.of(background, snapshot.count)
+    def matching(self, query: Query, *, show_all: bool = False, local_files: bool = True) -> Ids:
+        """Ids of all pictures that match, in no order: what `search` would give with a k that is large enough.
+        Raises what `search` raises."""
+        query = query if local_files else self._indexed_only(query)
+        snapshot = self.snapshot()
+        if snapshot is None or not snapshot.count:
+            self._refuse_unknown_ids(query)
+            return np.empty(0, np.int64)
+        rows = self._allowed(snapshot, query).rows
+        rows = snapshot.living() if rows is None else rows
+        if query.terms and not show_all:
+            formula = self._formula(snapshot, query)
+            rows = rows[formula.background(snapshot).matching(formula.scores_of(snapshot.vectors, rows))]
+        return snapshot.ids[rows]
 
-    def _results(self, snapshot: Snapshot, hits: Hits, background: Background, without: int | None) -> list[Result]:
-        ids = snapshot.ids[hits.rows]
-        paths = self.collection.catalog.paths([int(id) for id in ids])
-        judged = zip(
-            ids, hits.scores, background.percentile(hits.scores), background.verdicts(hits.scores), strict=True
-        )
+    def _allowed(self, snapshot: Snapshot, query: Query) -> Allowed:
+        if not query.filters:
+            return Allowed(None)
+        with self.collection.catalog.database.read() as connection:
+            return allowed(connection, snapshot, query.filters, self.descendants)
+
+    def _formula(self, snapshot: Snapshot, query: Query) -> Formula:
+        parts = [(term.weight, self._subjects.vector(snapshot, term)) for term in query.terms]
+        return Formula.of(snapshot, parts)
+
+    def _listed(self, snapshot: Snapshot, rows: Ids, k: int, without: int | None) -> tuple[list[Result], int]:
+        """What filters alone allow, newest first: everything matches as well as can be."""
+        rows = rows[snapshot.ids[rows] != without] if without is not None else rows
+        newest = rows[np.argsort(-snapshot.ids[rows])[:k]]
+        hits = Hits(newest, np.ones(len(newest), np.float32))
+        return self._results(snapshot, hits, hits.scores, ["strong"] * len(newest)), len(rows)
+
+    def _ranked(
+        self, snapshot: Snapshot, query: Query, rows: Ids | None, k: int, without: int | None, show_all: bool
+    ) -> tuple[list[Result], int]:
+        """The k best of the allowed rows, judged by the scores of the collection at large, and how many match."""
+        formula = self._formula(snapshot, query)
+        background = formula.background(snapshot)
+        hits = formula.best(snapshot, k + (without is not None), rows)
+        results = self._results(snapshot, hits, background.percentile(hits.scores), background.verdicts(hits.scores))
+        shown = [one for one in results if one.id != without and (show_all or one.verdict != "no match")][:k]
+        if show_all:
+            return shown, snapshot.count if rows is None else len(rows)
+        matches = background.matches() if rows is None else formula.count(snapshot, rows, background)
+        return shown, max(matches, len(shown))
+
+    def _results(self, snapshot: Snapshot, hits: Hits, percentiles: Floats, verdicts: list[str]) -> list[Result]:
+        ids = [int(id) for id in snapshot.ids[hits.rows]]
+        paths = self.collection.catalog.paths(ids)
+        with self.collection.catalog.database.read() as connection:
+            tags = tag_names(connection, ids)
         return [
-            Result(int(id), paths[int(id)], round(float(score), 6), round(float(percentile), 6), verdict)
-            for id, score, percentile, verdict in judged
-            if int(id) in paths and id != without
+            Result(id, paths[id], round(float(score), 6), round(float(percentile), 6), verdict, tags.get(id, ()))
+            for id, score, percentile, verdict in zip(ids, hits.scores, percentiles, verdicts, strict=True)
+            if id in paths
         ]
-
-    def _embed(self, snapshot: Snapshot, term: Term) -> Floats:
-        match term.subject:
-            case Text(text):
-                return self._cached(snapshot, f"text:{text}", lambda encoder: encoder.encode_texts([text])[0])
-            case PictureId(id, None) if (stored := snapshot.vector(id)) is not None:
-                return stored
-            case PictureId(id, box):  # a part of it, or all of one that the index doesn't have yet
-                path = self.collection.catalog.picture(id).file()
-                return self._embed_bytes(snapshot, self._read(path), str(path), box)
-            case PictureFile(path, box):
-                return self._embed_bytes(snapshot, self._read(path.expanduser()), str(path), box)
-            case PictureBytes(data, name, box):
-                return self._embed_bytes(snapshot, data, name, box)
-
-    def _read(self, path: Path) -> bytes:
-        if not path.exists():
-            raise NotFoundError(f"There is no file {path}: check the spelling.")
-        try:
-            return read_file(path, Limits.of(self.collection.settings))
-        except PictureError as error:
-            raise PictureError(f"{path} can't be used as a query: {error}.") from error
-
-    def _embed_bytes(self, snapshot: Snapshot, data: bytes, name: str, box: Box | None) -> Floats:
-        """A picture's vector: the stored one where the collection has this content, otherwise computed."""
-        digest = hashlib.blake2b(data, digest_size=32).hexdigest()
-        known = self.collection.catalog.find(hash=digest) if box is None else None
-        stored = snapshot.vector(known) if known is not None else None
-        if stored is not None:
-            return stored
-
-        def encode(encoder: Encoder) -> Any:
-            settings = self.collection.settings
-            limits = Limits.of(settings)
-            try:
-                picture = open_picture(data, limits=limits, min_side=None if box else encoder.picture_size)
-            except PictureError as error:
-                raise PictureError(f"{name} can't be used as a query: {error}.") from error
-            image = _crop(picture.image, box, name) if box else picture.image
-            return encoder.encode_pictures([encoder.prepare(image)])[0]
-
-        return self._cached(snapshot, f"picture:{digest}:{box}", encode)
-
-    def _cached(self, snapshot: Snapshot, key: str, encode: Callable[[Encoder], Any]) -> Floats:
-        """The vector of a query part, from the cache where it was asked before: then no model is loaded."""
-        fingerprint = snapshot.index.fingerprint
-        vector = self._cache.get(fingerprint, key) if self._cache else None
-        if vector is None:
-            vector = np.asarray(encode(self._encoder(snapshot)), np.float32)
-            if self._cache:
-                self._cache.put(fingerprint, key, vector)
-        return vector
-
-    def _encoder(self, snapshot: Snapshot) -> Encoder:
-        encoder = self.collection.encoder(snapshot.index.encoder, snapshot.index.fingerprint)
-        if encoder.fingerprint != snapshot.index.fingerprint:
-            raise EncoderError(
-                f"The index was made by another version of {snapshot.index.encoder}: "
-                "run `pixloom rebuild` to bring it up to date."
-            )
-        return encoder
 
     def _indexed_only(self, query: Query) -> Query:
         """The query with each file replaced by the picture of the collection that it holds."""
@@ -220,23 +189,12 @@ class Engine:
                     raise NotFoundError(f"{term.subject.path} is not in the collection: upload the picture instead.")
                 term = Term(PictureId(id, term.subject.box), term.weight)
             terms.append(term)
-        return Query(tuple(terms))
+        return Query(tuple(terms), query.filters)
 
     def _refuse_unknown_ids(self, query: Query) -> None:
         for term in query.terms:
             if isinstance(term.subject, PictureId):
                 self.collection.catalog.picture(term.subject.id)
-
-
-def _crop(image: Image.Image, box: Box, name: str) -> Image.Image:
-    x, y, width, height = box
-    if x >= image.width or y >= image.height:
-        raise UsageError(f"The box {list(box)} lies outside {name}, which is {image.width}x{image.height} pixels.")
-    return image.crop((x, y, min(x + width, image.width), min(y + height, image.height)))
-
-
-def _unit(vector: Any) -> Floats:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
 
 def _ms(started: float) -> float:

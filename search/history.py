@@ -27,7 +27,7 @@ class History:
 
     def add(self, query: Query) -> None:
         """Keep a query that was answered."""
-        if not all(isinstance(term.subject, Text | PictureId) for term in query.terms):
+        if not query.terms or not all(isinstance(term.subject, Text | PictureId) for term in query.terms):
             return
         line = _line(str(query))
         if len(line) > _LINE:

@@ -1,6 +1,7 @@
 """The query language: one line or JSON, parsed once into a Query that every way in hands to the engine.
 
-    query  = term { ["+" | "-"] term }
+    query  = part { ["+" | "-"] part }
+    part   = term | filter                              filters are in search/filters.py
     term   = [weight "*"] ( words | '"' words '"' | "#" id [box] | file [box] )
     box    = "[" x "," y "," w "," h "]"        pixels of the upright picture
 
@@ -15,21 +16,20 @@ from typing import Any
 
 from indexer.errors import UsageError
 from indexer.images import is_picture_name
+from search.filters import STARTS, Filter, filter_from_json, filter_to_json, read_filter
+from search.syntax import check_text, error_at, quoted, read_quoted, skip_space
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
 
-_FIELDS = "after|before|folder|tag|camera|width|height|type|text|is|edit-of|near|rating|colour|size"
 _HEAVIEST = 1e6
 _DIGITS = 100
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?)\*")
 _ID = re.compile(r"#(\d+)(?![\w#])")
 _BOX = re.compile(r"\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FILE = re.compile(r"(?:\.{0,2}/|~/|[A-Za-z]:[\\/])(?:\\.|[^\s\[\\])+")
 _NAME = re.compile(r"[^\s\[\"]+")
-_FILTER = re.compile(rf"-?(?:{_FIELDS})[:<>]\S")
-_NEXT = re.compile(rf'\s+(?=[+-]|\d+(?:\.\d+)?\*|#\d|"|\.{{0,2}}/|~/|(?:{_FIELDS})[:<>]\S)')
+_NEXT = re.compile(rf'\s+(?=[+-]|\d+(?:\.\d+)?\*|#\d|"|\.{{0,2}}/|~/|{STARTS})')
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Parts that are summed; at least one of them has a positive weight."""
+    """Terms that are summed, at least one of them with a positive weight, and filters that all must hold. Filters
+    without any term list what they allow."""
 
     terms: tuple[Term, ...]
+    filters: tuple[Filter, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.terms:
+        if not self.terms and not self.filters:
             raise UsageError("The query is empty: say in words what to look for, or name a picture (#12, ./a.jpg).")
-        if all(term.weight <= 0 for term in self.terms):
+        if self.terms and all(term.weight <= 0 for term in self.terms):
             raise UsageError("The query only says what to avoid: add what to look for, such as `beach - people`.")
 
     def __str__(self) -> str:
@@ -94,35 +96,45 @@ class Query:
             sign = "- " if term.weight < 0 else "+ " if place else ""
             weight = abs(term.weight)
             parts.append(sign + ("" if weight == 1 else f"{_number(weight)}*") + _print(term.subject))
-        return " ".join(parts)
+        return " ".join([*parts, *map(str, self.filters)])
 
 
 def parse(line: str) -> Query:
     """The Query of a line; UsageError, pointing at the character, where it can't be read."""
-    return Query(parse_terms(line))
+    return Query(*parse_parts(line))
 
 
-def parse_terms(line: str) -> tuple[Term, ...]:
-    """The terms of a line, maybe none; for a query that has other terms too."""
-    _check_text(line)
-    terms, at = [], 0
-    while (at := _skip_space(line, at)) < len(line):
+def parse_parts(line: str) -> tuple[tuple[Term, ...], tuple[Filter, ...]]:
+    """The terms and filters of a line, maybe none; for a query that has other terms too."""
+    check_text(line)
+    terms: list[Term] = []
+    filters: list[Filter] = []
+    at = 0
+    while (at := skip_space(line, at)) < len(line):
         sign = 1.0
         if line[at] in "+-":
             sign = -1.0 if line[at] == "-" else 1.0
-            at = _skip_space(line, at + 1)
+            at = skip_space(line, at + 1)
         if at == len(line):
-            raise _error(line, at, "a term is missing after the sign")
-        term, at = _term(line, at, sign)
-        terms.append(term)
-    return tuple(terms)
+            raise error_at(line, at, "a term is missing after the sign")
+        if read := read_filter(line, at, negative=sign < 0):
+            filters.append(read[0])
+            at = read[1]
+        else:
+            term, at = _term(line, at, sign)
+            terms.append(term)
+    return tuple(terms), tuple(filters)
 
 
 def from_json(tree: Any) -> Query:
-    """The Query of `{"terms": [{"text" | "picture" | "file": ..., "box": [x, y, w, h], "weight": 1}]}`."""
-    if not isinstance(tree, dict) or not isinstance(tree.get("terms"), list):
-        raise UsageError('A JSON query is {"terms": [...]} with a text, picture or file in each term.')
-    return Query(tuple(_json_term(term) for term in tree["terms"]))
+    """The Query of `{"terms": [{"text" | "picture" | "file": ..., "box": [x, y, w, h], "weight": 1}], "filters":
+    [{"field": ..., "value": ..., "not": false}]}`, of which one may be left out."""
+    parts = [tree.get(name, []) for name in ("terms", "filters")] if isinstance(tree, dict) else []
+    if not parts or not all(isinstance(part, list) for part in parts):
+        raise UsageError(
+            'A JSON query is {"terms": [...], "filters": [...]} with a text, picture or file in each term.'
+        )
+    return Query(tuple(map(_json_term, parts[0])), tuple(map(filter_from_json, parts[1])))
 
 
 def to_json(query: Query) -> dict[str, Any]:
@@ -140,26 +152,15 @@ def to_json(query: Query) -> dict[str, Any]:
             case PictureBytes(_, name, box):
                 tree |= {"file": name} | ({"box": list(box)} if box else {})
         terms.append(tree)
-    return {"terms": terms}
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"Character {error.start + 1} of the query is half of a surrogate pair: it is no text."
-        ) from error
+    return {"terms": terms, "filters": [filter_to_json(one) for one in query.filters]}
 
 
 def _term(line: str, at: int, sign: float) -> tuple[Term, int]:
-    if found := _FILTER.match(line, at):
-        raise _error(line, at, f"filters such as {found.group()!r} are not supported yet")
     weight = 1.0
     if found := _WEIGHT.match(line, at):
         weight, at = float(found.group(1)), found.end()
         if not 0 < weight < _HEAVIEST or at == len(line):
-            raise _error(line, at, "a weight must be above 0, below a million, and have a term after it")
+            raise error_at(line, at, "a weight must be above 0, below a million, and have a term after it")
     subject, at = _subject(line, at)
     return Term(subject, sign * weight), at
 
@@ -167,17 +168,12 @@ def _term(line: str, at: int, sign: float) -> tuple[Term, int]:
 def _subject(line: str, at: int) -> tuple[Subject, int]:
     if found := _ID.match(line, at):
         if len(found.group(1)) > _DIGITS:
-            raise _error(line, at, "no picture has a number this long")
+            raise error_at(line, at, "no picture has a number this long")
         box, end = _box(line, found.end())
         return PictureId(int(found.group(1)), box), end
     if line[at] == '"':
-        found = _QUOTED.match(line, at)
-        if not found:
-            raise _error(line, at, "this quotation mark is never closed")
-        text = re.sub(r"\\(.)", r"\1", found.group(1)).strip()
-        if not text:
-            raise _error(line, at, "there is nothing between the quotation marks")
-        return Text(text), found.end()
+        text, end = read_quoted(line, at)
+        return Text(text), end
     found = _FILE.match(line, at) or _NAME.match(line, at)
     if found and (_FILE.match(line, at) or is_picture_name(found.group())):
         box, end = _box(line, found.end())
@@ -192,10 +188,10 @@ def _box(line: str, at: int) -> tuple[Box | None, int]:
         return None, at
     found = _BOX.match(line, at)
     if not found or any(len(number) > _DIGITS for number in found.groups()):
-        raise _error(line, at, "a box is [x,y,width,height] in pixels")
+        raise error_at(line, at, "a box is [x,y,width,height] in pixels")
     x, y, width, height = (int(number) for number in found.groups())
     if not width or not height:
-        raise _error(line, at, "a box needs a width and a height above 0")
+        raise error_at(line, at, "a box needs a width and a height above 0")
     return (x, y, width, height), found.end()
 
 
@@ -207,7 +203,7 @@ def _json_term(tree: Any) -> Term:
         raise UsageError(f"The weight {weight!r} is not a number other than 0 (below a million).")
     match tree:
         case {"text": str(text)} if text.strip() and box is None:
-            _check_text(text)
+            check_text(text)
             return Term(Text(text.strip()), float(weight))
         case {"picture": int(id)} if not isinstance(id, bool):
             return Term(PictureId(id, box), float(weight))
@@ -228,7 +224,7 @@ def _json_box(box: Any) -> Box | None:
 def _print(subject: Subject) -> str:
     match subject:
         case Text(text):
-            return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+            return quoted(text)
         case PictureId(id, box):
             return f"#{id}" + _print_box(box)
         case PictureFile(path, box):
@@ -244,13 +240,3 @@ def _print_box(box: Box | None) -> str:
 
 def _number(weight: float) -> str:
     return f"{weight:f}".rstrip("0").rstrip(".")
-
-
-def _skip_space(line: str, at: int) -> int:
-    while at < len(line) and line[at].isspace():
-        at += 1
-    return at
-
-
-def _error(line: str, at: int, what: str) -> UsageError:
-    return UsageError(f"The query can't be read at character {at + 1}: {what}.\n  {line}\n  {' ' * at}^")

@@ -46,15 +46,21 @@ class Snapshot:
             rows = rows if rows[0] in self.alive[place : place + 1] else rows[:0]
         return np.array(self.vectors[rows[0]]) if len(rows) else None
 
-    def search(self, query: Floats, k: int) -> Hits:
-        """The k best living rows for a unit-norm query [dimension], exactly; fewer only where fewer exist.
+    def living(self) -> Ids:
+        """The rows that may be found, ascending."""
+        return np.arange(len(self.ids)) if self.alive is None else self.alive
+
+    def search(self, query: Floats, k: int, allowed: Ids | None = None) -> Hits:
+        """The k best living rows for a unit-norm query [dimension], exactly; fewer only where fewer exist. With
+        `allowed`, of these rows, which live and ascend.
 
         The store's best rows are ranked again by the vectors themselves, until no row that was left
         out can have a better exact score than the k-th.
         """
         error, wanted = 2 * self.store.error, k + _MARGIN
+        allowed = self.alive if allowed is None else allowed
         while True:
-            hits = self.store.search(query[np.newaxis], wanted, self.alive)[0]
+            hits = self.store.search(query[np.newaxis], wanted, allowed)[0]
             exact = np.einsum("ij,j->i", self.vectors[hits.rows], query)
             best = np.argsort(-exact, kind="stable")[:k]
             if len(hits.rows) < wanted or exact[best[-1]] >= hits.scores[-1] + error:

@@ -221,7 +221,7 @@ def test_status_and_models(client: TestClient, collection: Collection) -> None:
         ("GET", "/v1/pictures/1/similar?box=9999,0,5,5", 400),
         ("GET", "/v1/search?q=red&k=many", 422),
         ("GET", "/v1/search?q=%2399999999999999999999", 404),
-        ("GET", "/v1/search?q=cat%20tag:x", 400),
+        ("GET", "/v1/search?q=cat%20camera:x", 400),
         ("POST", "/v1/search/picture", 422),
     ],
 )

@@ -13,6 +13,7 @@ import uvicorn
 from api.app import create_app
 from indexer.collection import Collection
 from indexer.config import Settings
+from search.tags import edit
 from tests.homes import toy_load
 from tests.toys import picture
 
@@ -91,3 +92,18 @@ def test_names_of_files_are_never_markup(page: "playwright.Page") -> None:
     search(page, "purple")
     assert paths(page)[0].startswith("<img src=x")
     assert page.title() == "Pixloom"
+
+
+def test_tags_are_chips_that_narrow_the_search(page: "playwright.Page", settings: Settings) -> None:
+    with Collection(settings, toy_load) as collection:
+        ids = sorted(collection.catalog.newest(10))
+        with collection.catalog.database.write() as connection:
+            edit.add(connection, ids[:2], "polar bear")
+            edit.add(connection, ids[:1], '<b>"odd"</b>')
+    search(page, "something blue")
+    page.locator(".tags button", has_text="polar bear").first.click()
+    playwright.expect(page.locator("#query")).to_have_value('something blue tag:"polar bear"')
+    playwright.expect(page.locator("#grid figure")).to_have_count(2)
+    page.locator(".tags button", has_text="odd").click()
+    playwright.expect(page.locator("#query")).to_have_value('something blue tag:"polar bear" tag:"<b>\\"odd\\"</b>"')
+    playwright.expect(page.locator("#grid figure")).to_have_count(1)

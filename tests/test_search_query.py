@@ -77,7 +77,11 @@ def test_language(line: str, expected: list[tuple[Text | PictureId | PictureFile
         ("cat +", 6),
         ("#4[1,2,3]", 3),
         ("#4[1,2,0,3]", 3),
-        ("cat tag:indoor", 5),
+        ("cat camera:nikon", 5),
+        ("cat -width>200", 6),
+        ('cat tag:"indoor', 9),
+        ("cat tag>indoor", 9),
+        ("tag:_", 5),
         ("0*cat", 3),
     ],
 )

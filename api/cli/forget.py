@@ -8,6 +8,7 @@ import typer
 from api.cli.home import opened
 from api.cli.options import Home, Json
 from api.cli.output import print_json, say
+from search.tags.imported import refresh_imported
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,6 +23,7 @@ def forget(
     """Take a folder or file out of the collection. The files themselves are left as they are."""
     with opened(context, home) as collection:
         dropped = collection.forget(path)
+        refresh_imported(collection)
     if json:
         print_json({"forgotten": dropped})
     else:

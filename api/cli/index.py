@@ -17,6 +17,7 @@ from api.cli.progress import shown
 from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.types import Report
+from search.tags.imported import refresh_imported
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _FIRST = 5
@@ -78,7 +79,9 @@ def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: 
     with terminate_like_ctrl_c():
         try:
             with shown() as on_progress:
-                return collection.index(paths, encoder=encoder, retry=retry, on_progress=on_progress)
+                report = collection.index(paths, encoder=encoder, retry=retry, on_progress=on_progress)
+            refresh_imported(collection)
+            return report
         except KeyboardInterrupt:  # before there was anything to embed
             return Report(interrupted=True)
 

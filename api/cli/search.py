@@ -9,9 +9,12 @@ from api.cli.home import opened
 from api.cli.options import All, Home, Json, K
 from api.cli.output import note, print_json, say, table
 from indexer.collection import Collection
-from search.engine import Engine, Results
+from search.engine import Engine, Result, Results
+from search.query import parse
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_TAGS = 3
+"""Tags of a picture that are shown; `--json` has more."""
 
 
 class _QueryCommand(TyperCommand):
@@ -51,7 +54,7 @@ def search(
     """Find pictures by words, pictures, or both; the words are joined to one line.
 
     Terms are joined by + and -, weighted by 2*, and are words, #12 (a picture), ./beach.jpg (a file) or
-    #12[10,20,200,150] (a part of a picture).
+    #12[10,20,200,150] (a part of a picture). tag:indoor and -tag:blurred keep only pictures with, or without, a tag.
     """
     with opened(context, home) as collection:
         results = Engine(collection).search(" ".join(query), k=k, show_all=show_all)
@@ -64,16 +67,22 @@ def show(collection: Collection, results: Results, *, as_json: bool) -> None:
     if as_json:
         print_json(results.as_dict())
     elif results.results:
-        rows = [(rank, f"#{r.id}", *_numbers(r), r.verdict, r.path) for rank, r in enumerate(results.results, 1)]
-        table(("rank", "id", "score", "percentile", "verdict", "path"), rows)
+        found = [(rank, f"#{one.id}", *_judged(one), one.path) for rank, one in enumerate(results.results, 1)]
+        columns: tuple[str, ...] = ("rank", "id", "score", "percentile", "verdict", "path")
+        rows: list[tuple[object, ...]] = list(found)
+        if any(one.tags for one in results.results):
+            columns = (*columns, "tags")
+            rows = [(*row, ", ".join(one.tags[:_TAGS])) for row, one in zip(found, results.results, strict=True)]
+        table(columns, rows)
         more = results.total - len(results.results)
         note(f"{more} more match: ask for them with -k." if more > 0 else None)
     elif collection.catalog.state().index is None:
         say("Nothing has been indexed yet: begin with `pixloom index ~/Pictures`.")
     else:
-        say("No picture matches; --all shows the nearest ones.")
+        nearest = "" if parse(results.query).filters else "; --all shows the nearest ones"
+        say(f"No picture matches{nearest}.")
     note(results.notice)
 
 
-def _numbers(result: Any) -> tuple[float, float]:
-    return result.score, result.percentile
+def _judged(one: Result) -> tuple[float, float, str]:
+    return one.score, one.percentile, one.verdict

@@ -12,6 +12,7 @@ from indexer.errors import NotFoundError, PictureError
 from indexer.reader import thumbnail_path
 from indexer.records import Record
 from search.engine import Results
+from search.tags.book import tag_names
 
 router = APIRouter(prefix="/v1/pictures", tags=["pictures"])
 
@@ -35,7 +36,9 @@ def newest(
     """The pictures, newest first, a page at a time."""
     ids = collection.catalog.newest(limit, before)
     paths = collection.catalog.paths(ids)
-    listed = [PictureRef(id=id, path=paths[id]) for id in ids if id in paths]
+    with collection.catalog.database.read() as connection:
+        tags = tag_names(connection, ids)
+    listed = [PictureRef(id=id, path=paths[id], tags=list(tags[id])) for id in ids if id in paths]
     return Page(pictures=listed, next=ids[-1] if len(ids) == limit else None)
 
 

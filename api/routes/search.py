@@ -9,7 +9,7 @@ from api.deps import MAX_QUERY, Asked, K, Line, ShowAll
 from api.schemas import Answer, Question
 from indexer.errors import UsageError
 from search.engine import Results
-from search.query import PictureBytes, Query, Term, from_json, parse, parse_terms
+from search.query import PictureBytes, Query, Term, from_json, parse, parse_parts
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
@@ -23,10 +23,13 @@ def search(engine: Asked, q: Line = "", k: K = 20, show_all: ShowAll = False) ->
 @router.post("", response_model=Answer)
 def search_json(engine: Asked, question: Question) -> Results:
     """The same for a JSON body, whose query is a line or a tree of terms."""
-    if (question.query is None) == (question.terms is None):
-        raise UsageError("A JSON search has either a query (a line) or terms.")
-    terms = [term.model_dump(exclude_none=True) for term in question.terms or ()]
-    query = from_json({"terms": terms}) if question.query is None else parse(question.query)
+    parts = {"terms": question.terms, "filters": question.filters}
+    tree = {
+        name: [one.model_dump(exclude_none=True, by_alias=True) for one in part] for name, part in parts.items() if part
+    }
+    if (question.query is None) == all(part is None for part in parts.values()):
+        raise UsageError("A JSON search has either a query (a line), or terms and filters.")
+    query = from_json(tree) if question.query is None else parse(question.query)
     return engine.search(query, k=question.k, show_all=question.all, local_files=False)
 
 
@@ -40,4 +43,5 @@ def search_picture(
 ) -> Results:
     """The pictures most like one that comes with the request; `q` adds to it, or takes from it."""
     sent = Term(PictureBytes(picture.file.read(), PurePath(picture.filename or "").name or "picture"))
-    return engine.search(Query((sent, *parse_terms(q))), k=k, show_all=show_all, local_files=False)
+    terms, filters = parse_parts(q)
+    return engine.search(Query((sent, *terms), filters), k=k, show_all=show_all, local_files=False)

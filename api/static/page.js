@@ -10,7 +10,23 @@ async function ask(url, options) {
   return body;
 }
 
-function card(id, path, score, verdict) {
+function filterBy(tag) {
+  const [query, wanted] = [$("query"), `tag:"${tag.replace(/["\\]/g, "\\$&")}"`];
+  if (!query.value.includes(wanted)) query.value = `${query.value.trim()} ${wanted}`.trim();
+  search();
+}
+
+function chip(tag) {
+  const [item, button] = [document.createElement("li"), document.createElement("button")];
+  button.type = "button";
+  button.textContent = tag;
+  button.title = `Only pictures with the tag ${tag}`;
+  button.addEventListener("click", () => filterBy(tag));
+  item.append(button);
+  return item;
+}
+
+function card({ id, path, score, verdict, tags }) {
   const figure = $("card").content.cloneNode(true).querySelector("figure");
   const image = figure.querySelector("img");
   image.src = `v1/pictures/${id}/thumbnail`;
@@ -20,7 +36,8 @@ function card(id, path, score, verdict) {
   const label = figure.querySelector(".verdict");
   label.textContent = verdict ?? "";
   if (verdict) label.classList.add(verdict.split(" ")[0]);
-  figure.querySelector("button").addEventListener("click", () => {
+  figure.querySelector(".tags").replaceChildren(...(tags ?? []).map(chip));
+  figure.querySelector("figcaption button").addEventListener("click", () => {
     pick(null);
     $("query").value = `#${id}`;
     show(() => ask(`v1/pictures/${id}/similar?k=60`));
@@ -35,7 +52,7 @@ async function show(question) {
     const answer = await question();
     if (turn !== latest) return;
     const found = answer.results ?? answer.pictures;
-    $("grid").replaceChildren(...found.map((one) => card(one.id, one.path, one.score, one.verdict)));
+    $("grid").replaceChildren(...found.map(card));
     const count = answer.results ? `${found.length} of ${answer.total} in ${answer.took_ms.toFixed(0)} ms` : "Newest";
     $("message").textContent = found.length ? count : "Nothing matches.";
     notice(answer.notice);

@@ -1,6 +1,7 @@
 """Files beside a picture that speak of it: captions (`.txt`) and metadata (`.xmp`)."""
 
 import re
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from indexer.facts import clean
@@ -22,6 +23,15 @@ def sidecars_of(name: str) -> tuple[str, ...]:
     """
     stem = PurePath(name).stem
     return f"{stem}.txt", f"{stem}.xmp", f"{name}.xmp"
+
+
+def sidecar_time(path: Path) -> int:
+    """When the companions of the picture at `path` last changed, in ns, as a scan sees it; 0 where there is none."""
+    times = [0]
+    for name in sidecars_of(path.name):
+        with suppress(OSError):
+            times.append(path.with_name(name).stat().st_mtime_ns)
+    return max(times)
 
 
 def read_captions(path: Path) -> tuple[Caption, ...]:

@@ -89,13 +89,9 @@ class ConceptGraph:
         )
 
     def _kept_parents(self, id: str, kept: Mapping[str, None]) -> tuple[str, ...]:
-        nearest: dict[str, None] = {}
-        for parent in self._concepts[id].parents:
-            if parent in kept:
-                nearest[parent] = None
-            elif parent in self:
-                nearest.update(dict.fromkeys(self._kept_parents(parent, kept)))
-        # What another of them is a kind of says nothing more.
+        # Upwards no further than to what is kept; and what another of those is a kind of says nothing more.
+        met = self._reached(id, lambda one: self._concepts[one].parents if one == id or one not in kept else ())
+        nearest = [one for one in met if one in kept]
         return tuple(one for one in nearest if not any(self.is_a(other, one) for other in nearest if other != one))
 
     def _reached(self, id: str, following: Callable[[str], Iterable[str]]) -> tuple[str, ...]:

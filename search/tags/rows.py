@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import UsageError
 from indexer.tables import Base
@@ -30,32 +31,45 @@ def key_of(name: str) -> str:
     return key
 
 
+def spelt(name: str) -> str:
+    """A tag's name as it is shown: `_` and runs of spaces as one space."""
+    return " ".join(name.replace("_", " ").split())[:LONGEST]
+
+
 def tag_ids(connection: Connection, wanted: Iterable[tuple[str, str | None]]) -> dict[str, int]:
-    """Name (by its key) -> id of tags given as (name, concept or None), made where they don't exist yet."""
+    """Key of a name -> id of tags given as (name, concept or None), made where they don't exist yet.
+
+    A name that was merged into another tag, or that a tag had before it was renamed, leads to that tag.
+    """
     names = {key_of(name): (name, concept) for name, concept in wanted}
     found = _found(connection, list(names))
     missing = [key for key in names if key not in found]
     if missing:
-        created = datetime.now(UTC).replace(tzinfo=None)
-        rows: list[dict[str, Any]] = [
-            {
-                "name": " ".join(names[key][0].replace("_", " ").split())[:LONGEST],
-                "key": key,
-                "concept": names[key][1],
-                "forbidden": False,
-                "translations": {},
-                "created_at": created,
-            }
-            for key in missing
-        ]
-        connection.execute(insert(_TAG), rows)
+        make = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_TAG)
+        # Another process may make the same tag at this moment.
+        connection.execute(make.on_conflict_do_nothing(), [new_row(*names[key]) for key in missing])
         found |= _found(connection, missing)
     return found
+
+
+def new_row(name: str, concept: str | None = None, **values: Any) -> dict[str, Any]:
+    """The columns of a tag that is made now."""
+    return {
+        "name": spelt(name),
+        "key": key_of(name),
+        "concept": concept,
+        "merged_into": None,
+        "forbidden": False,
+        "threshold": None,
+        "translations": {},
+        "created_at": datetime.now(UTC).replace(tzinfo=None),
+    } | values
 
 
 def _found(connection: Connection, keys: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(keys), _AT_ONCE):
-        query = select(_TAG.c.key, _TAG.c.id).where(_TAG.c.key.in_(keys[start : start + _AT_ONCE]))
-        found.update((row.key, row.id) for row in connection.execute(query))
+        query = select(_TAG.c.key, func.coalesce(_TAG.c.merged_into, _TAG.c.id).label("id"))
+        rows = connection.execute(query.where(_TAG.c.key.in_(keys[start : start + _AT_ONCE])))
+        found.update((row.key, row.id) for row in rows)
     return found

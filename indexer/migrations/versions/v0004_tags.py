@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     op.create_index("ix_tag_concept", "tag", ["concept"])
+    op.create_index("ix_tag_merged_into", "tag", ["merged_into"])
     op.create_table(
         "picture_tag",
         sa.Column("picture_id", sa.Integer(), nullable=False),
@@ -35,7 +36,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tag_id"], ["tag.id"]),
         sa.PrimaryKeyConstraint("picture_id", "tag_id", "source"),
     )
-    op.create_index("picture_tag_tag", "picture_tag", ["tag_id", "picture_id"])
+    op.create_index("picture_tag_tag", "picture_tag", ["tag_id", "source", "picture_id"])
     op.create_table(
         "tag_label",
         sa.Column("tag_id", sa.Integer(), nullable=False),
@@ -65,9 +66,15 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "imported_tags",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("tagging", "tag_probe", "tag_label", "picture_tag", "tag"):
+    for table in ("imported_tags", "tagging", "tag_probe", "tag_label", "picture_tag", "tag"):
         op.drop_table(table)

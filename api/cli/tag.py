@@ -1,0 +1,28 @@
+"""`pixloom tag`: what people change of tags by hand."""
+
+from collections.abc import Callable
+
+import typer
+
+from api.cli.tag_edit import add, allow, forbid, merge, remove, rename, threshold, translate
+
+SUBCOMMANDS: dict[str, Callable[..., int]] = {
+    "add": add,
+    "remove": remove,
+    "rename": rename,
+    "merge": merge,
+    "forbid": forbid,
+    "allow": allow,
+    "translate": translate,
+    "threshold": threshold,
+}
+"""`pixloom tag NAME ...` -> the function whose parameters are its own."""
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Change tags by hand, and those of pictures.",
+)
+for _name, _function in SUBCOMMANDS.items():
+    app.command(_name)(_function)
