@@ -79,7 +79,7 @@ def main() -> None:
     texts = [one.names[0] for one in vocabulary.concepts]
     embeddings = data.encoder.towers.embed(texts)
     names = data.encoder.project_texts(embeddings, texts)
-    columns = {one.id: column for column, one in enumerate(graph)}
+    columns = {one.id: column for column, one in enumerate(vocabulary.concepts)}
     classes = names[[columns[id] for id in graph.classes]]
     scorer = Scorer(data.encoder, vocabulary, graph, names, classes)
     probed, probes, bias, out_of_fold = fit_probes(data, graph)

@@ -24,7 +24,7 @@ from search.tags.nouns import concepts_named
 from search.tags.rows import key_of
 from search.tags.scorer import Scorer
 from search.tags.truth import closed, named_concepts
-from search.tags.vocabulary import OWN, Vocabulary
+from search.tags.vocabulary import Vocabulary, everyday_vocabulary, own_id
 
 FEWEST = 5
 """Pictures whose captions must name a concept for it to be counted."""
@@ -126,14 +126,18 @@ def _of_captions(items: Sequence[Item], everyday: Everyday) -> tuple[Vocabulary,
         for caption in item.captions:
             for one in concepts_named(caption.text, everyday):
                 shown[row, columns[one.id]] = True
-    return Vocabulary(tuple(everyday), everyday), closed(shown, everyday)
+    vocabulary = everyday_vocabulary(everyday)
+    shown = closed(shown, everyday)
+    return vocabulary, np.pad(shown, ((0, 0), (0, len(vocabulary) - shown.shape[1])))
 
 
 def _of_labels(items: Sequence[Item], everyday: Everyday) -> tuple[Vocabulary, Flags]:
     labels = sorted({label for item in items for label in item.labels})
     known = named_concepts(labels, everyday)
-    own = {label: Concept(OWN + key_of(label), (key_of(label),)) for label in labels if label not in known}
-    vocabulary = Vocabulary((*everyday, *own.values()), ConceptGraph([*everyday, *own.values()]))
+    own = {label: Concept(own_id(label), (key_of(label),)) for label in labels if label not in known}
+    whole = everyday_vocabulary(everyday)
+    more = [one for one in own.values() if one.id not in whole.graph]
+    vocabulary = Vocabulary((*whole.concepts, *more), ConceptGraph([*whole.graph, *more]))
     columns = {one.id: place for place, one in enumerate(vocabulary.concepts)}
     shown = np.zeros((len(items), len(columns)), np.bool_)
     named: Mapping[str, Concept] = known | own

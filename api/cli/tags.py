@@ -105,7 +105,10 @@ def _use(collection: Collection, vocabulary: Path) -> None:
     names = tagger.use_vocabulary(vocabulary)
     with shown() as on_progress:
         seen = tagger.refresh(on_progress=on_progress)
-    note(f"{names} names of {vocabulary} are in use; {seen} pictures were tagged by them.")
+    note(f"{len(names)} names of {vocabulary} are in use; {seen} pictures were looked at.")
+    for line in names.skipped[:_SHOWN]:
+        note(f"  {line}")
+    note(f"{len(names.skipped)} lines were skipped." if len(names.skipped) > _SHOWN else None)
 
 
 def _show(pictures: list[Tagged], json: bool) -> None:

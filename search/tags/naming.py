@@ -13,7 +13,7 @@ from indexer.types import Encoder, Floats, OnProgress, Progress
 from search.knowledge.everyday import Everyday
 from search.tags.scorer import Scorer
 from search.tags.tag_model import TagModel, read_tag_model
-from search.tags.vocabulary import Vocabulary
+from search.tags.vocabulary import Vocabulary, everyday_vocabulary
 
 _AT_ONCE = 256
 
@@ -42,7 +42,8 @@ def make_scorer(
 
 
 def _shipped(encoder: HeadedEncoder, model: TagModel, everyday: Everyday) -> dict[str, Floats]:
-    names = [everyday[id].names[0] for id in model.concepts]
+    known = {one.id: one.names[0] for one in everyday_vocabulary(everyday).concepts}
+    names = [known[id] for id in model.concepts]
     return dict(zip(names, encoder.project_texts(model.names, names), strict=True))
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from indexer.collection import Collection
 from indexer.encoders.headed import HeadedEncoder
@@ -24,7 +25,7 @@ from search.tags.choice import THRESHOLD, Choice
 from search.tags.naming import make_scorer
 from search.tags.rows import key_of, tag_ids
 from search.tags.scorer import Scorer
-from search.tags.vocabulary import OWN, Vocabulary, everyday_vocabulary, read_vocabulary, written
+from search.tags.vocabulary import Vocabulary, everyday_vocabulary, read_vocabulary, written
 
 BLOCK = 4096
 """Pictures that are scored, and committed, at a time."""
@@ -41,6 +42,8 @@ class Tagger:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self._scorers: dict[tuple[str, str], Scorer] = {}
+        self._vocabulary: tuple[int, Vocabulary] | None = None
+        self._refreshing = Lock()
 
     @cached_property
     def everyday(self) -> Everyday:
@@ -50,7 +53,14 @@ class Tagger:
     def vocabulary(self) -> Vocabulary:
         """The names that are given: the user's own, or what ships."""
         own = self.collection.settings.home / FILE
-        return read_vocabulary(own, self.everyday) if own.is_file() else everyday_vocabulary(self.everyday)
+        try:
+            mark = own.stat().st_mtime_ns
+        except FileNotFoundError:
+            mark = 0
+        if self._vocabulary is None or self._vocabulary[0] != mark:
+            read = read_vocabulary(own, self.everyday) if mark else everyday_vocabulary(self.everyday)
+            self._vocabulary = mark, read
+        return self._vocabulary[1]
 
     def use_vocabulary(self, path: Path | None) -> Vocabulary:
         """Take the names of a file in place of those that ship, which None brings back; `refresh` then applies it.
@@ -70,6 +80,10 @@ class Tagger:
 
         Quick when nothing has changed. Raises EncoderError where the encoder of the index can't be loaded.
         """
+        with self._refreshing:
+            return self._refresh(on_progress, should_stop)
+
+    def _refresh(self, on_progress: OnProgress | None, should_stop: Callable[[], bool]) -> int:
         index = self.collection.catalog.state().index
         if index is None or not index.rows:
             return 0
@@ -177,18 +191,14 @@ class Tagger:
             here = connection.execute(select(TaggingRow.recipe, TaggingRow.rows)).one_or_none()
             if here is None or (here.recipe, here.rows) != (recipe, rows[0]):
                 return False
-            known = _tags(connection, concepts)
-            values = [
-                {"picture_id": id, "tag_id": known[key_of(vocabulary.concepts[place].names[0])]}
-                | {"source": MODEL, "probability": probability}
-                for id, tags in zip(ids, chosen, strict=True)
-                for place, probability in tags
-            ]
-            if values:
-                connection.execute(insert(_PICTURE_TAG), values)
+            known = tag_ids(connection, [(one.names[0], one.id) for one in concepts])
+            values: dict[tuple[int, int], float] = {}
+            for id, tags in zip(ids, chosen, strict=True):
+                for place, probability in tags:  # two names may lead to one tag, since they were merged
+                    key = id, known[key_of(vocabulary.concepts[place].names[0])]
+                    values[key] = max(probability, values.get(key, 0.0))
+            made = [{"picture_id": id, "tag_id": tag, "probability": p} for (id, tag), p in values.items()]
+            if made:
+                connection.execute(insert(_PICTURE_TAG).values(source=MODEL), made)
             connection.execute(update(TaggingRow).values(rows=rows[1]))
         return True
-
-
-def _tags(connection: Connection, concepts: list[Any]) -> dict[str, int]:
-    return tag_ids(connection, [(one.names[0], None if one.id.startswith(OWN) else one.id) for one in concepts])

@@ -13,10 +13,11 @@ from typing import Any
 from indexer.errors import NotFoundError, UsageError
 from search.knowledge.everyday import Everyday
 from search.knowledge.graph import Concept, ConceptGraph
+from search.tags.materials import MATERIALS
 from search.tags.rows import LONGEST, key_of
 
 OWN = "own:"
-"""How ids of concepts begin that only the user's vocabulary knows; the name follows."""
+"""How ids of concepts begin that the graph doesn't know; a digest of the name follows."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,15 @@ class Vocabulary:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
+def own_id(name: str) -> str:
+    """The id of a concept that has only a name."""
+    return OWN + hashlib.sha256(key_of(name).encode()).hexdigest()[:16]
+
+
 def everyday_vocabulary(graph: Everyday) -> Vocabulary:
-    """All that ships."""
-    return Vocabulary(tuple(graph), graph)
+    """All that ships: the everyday concepts, and materials that aren't among them."""
+    more = [Concept(own_id(name), (name,)) for name in MATERIALS if not graph.named(name)]
+    return Vocabulary((*graph, *more), ConceptGraph([*graph, *more]))
 
 
 def read_vocabulary(path: Path, graph: Everyday) -> Vocabulary:
@@ -114,11 +121,11 @@ def _vocabulary(entries: Mapping[str, dict[str, Any]], graph: Everyday, skipped:
     for key, entry in entries.items():
         known = graph.named(str(entry["name"]))
         free = known and known[0].id not in ids.values()
-        ids[key] = known[0].id if free else OWN + key
+        ids[key] = known[0].id if free else own_id(key)
     named = {key_of(parent): parent for entry in entries.values() if (parent := _text(entry.get("parent")))}
     for key, parent in named.items():  # a parent need not be a name of the vocabulary
         known = graph.named(parent)
-        ids.setdefault(key, known[0].id if known else OWN + key)
+        ids.setdefault(key, known[0].id if known else own_id(key))
     concepts = tuple(_concept(ids[key], entry, ids, graph) for key, entry in entries.items())
     own = {one.id for one in concepts}
     missing = [Concept(ids[key], (parent,)) for key, parent in named.items() if ids[key] not in own]
