@@ -1,0 +1,193 @@
+"""Recommendations: a person's taste to a page of pictures that they haven't seen, each with its reason."""
+
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+
+from indexer.errors import UsageError
+from indexer.types import Floats, Ids
+from search.engine import Engine
+from search.taste.candidates import Candidates, Pool
+from search.taste.cursors import read_cursor, write_cursor
+from search.taste.page import EXPLORATION, Offer, Pick, Reason, compose, share_explored
+from search.taste.ranking import score
+from search.taste.signals import user_name
+from search.taste.taste import Taste
+from search.taste.tastes import Tastes
+from search.taste.tour import tour
+from search.taste.view import View
+
+MAX_K = 500
+FRESH_BONUS, FRESH_DAYS = 0.02, 14.0
+"""Cosine that a picture gains by being new, and the days after which it gains half."""
+BLEND = 0.2
+"""Share of what isn't explored that comes from others who like the same, where somebody knows them."""
+_NEWEST = 100
+_OTHERS = 200
+
+
+class Collaborative(Protocol):
+    """What people with the same likes say."""
+
+    def scores(self, liked: Sequence[int]) -> dict[int, float]:
+        """Picture id -> how well it goes with these liked pictures, higher is better; only what it would show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One recommended picture; `score` on the scale of cosines, None where nothing was compared."""
+
+    id: int
+    path: str
+    score: float | None
+    why: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """A page; `exploration` is the share of it that is meant to explore, and `next` the cursor of the next page."""
+
+    user: str
+    encoder: str | None
+    notice: str | None
+    took_ms: float
+    known: int
+    """Pictures that taste is read from."""
+    exploration: float
+    results: tuple[Item, ...]
+    next: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON document."""
+        return asdict(self)
+
+
+class Recommender:
+    """Recommends pictures of one engine's collection; safe to share between threads.
+
+    No score has a term of how often a picture was seen or liked by others, so popularity can't win by itself: others
+    come in only through `collaborative`, for at most the share `blend`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        tastes: Tastes | None = None,
+        collaborative: Callable[[], Collaborative | None] = lambda: None,
+        *,
+        exploration: float = EXPLORATION,
+        blend: float = BLEND,
+    ) -> None:
+        """`collaborative` gives the model of now, where there is one."""
+        self.tastes = tastes or Tastes(engine)
+        self._collection, self._collaborative = engine.collection, collaborative
+        self._exploration, self._blend = exploration, blend
+        self._candidates = Candidates(engine.collection.catalog)
+        self._tour: tuple[int, Ids] | None = None
+        self._lock = Lock()
+
+    def recommend(self, user: str, *, k: int = 20, cursor: str | None = None) -> Recommendations:
+        """The next k pictures for a person: nothing they did anything with, nothing of the pages before.
+
+        One nobody knows gets a tour of the collection. Raises UsageError for k out of range, a wrong name or cursor.
+        """
+        started = time.perf_counter()
+        if not 1 <= k <= MAX_K:
+            raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures.")
+        user, before, view = user_name(user), read_cursor(cursor), self.tastes.view()
+        if view is None:
+            return Recommendations(user, None, None, _ms(started), 0, 1.0, (), None)
+        taste = self.tastes.of(user, view)
+        shown = view.rows(before)
+        without = np.union1d(taste.seen, shown[shown >= 0])
+        offer = self._offer(view, user, taste, without, k, len(before))
+        picks = compose(view, taste, offer, k, exploration=self._exploration, blend=self._blend)
+        items = self._items(view, picks)
+        after = np.concatenate([before, np.array([item.id for item in items], np.int64)])
+        share = share_explored(taste, self._exploration) if taste.active else 1.0
+        encoder = view.snapshot.index.encoder
+        return Recommendations(
+            user=user,
+            encoder=encoder,
+            notice=self._collection.notice(encoder),
+            took_ms=_ms(started),
+            known=len(taste.owners),
+            exploration=round(share, 4),
+            results=tuple(items),
+            next=write_cursor(after) if len(items) == k else None,
+        )
+
+    def prepare(self, user: str) -> None:
+        """Do now what the person's next page would wait for."""
+        view = self.tastes.view()
+        if view is not None:
+            taste = self.tastes.of(user, view)
+            self._offer(view, user, taste, taste.seen, 20, 0)
+
+    def _offer(self, view: View, user: str, taste: Taste, without: Ids, k: int, page: int) -> Offer:
+        walk = self._walk(view, without, zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode()), taste, k)
+        if not taste.active:
+            return Offer(None, {}, without[:0], walk)
+        pool = self._candidates.near(view, user, taste, without, k)
+        scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
+        return Offer(scored, self._others(view, taste, without), self._fresh(view, without), walk)
+
+    def _walk(self, view: View, without: Ids, seed: int, taste: Taste, k: int) -> Ids:
+        """Rows through the whole collection: the tour, for those who are known each time from another stop, and then
+        whatever else there is."""
+        generation = view.snapshot.generation
+        with self._lock:
+            if self._tour is None or self._tour[0] != generation:
+                self._tour = generation, tour(view)
+            stops = self._tour[1]
+        stops = stops[~np.isin(stops, without)]
+        random = np.random.default_rng(seed)
+        if taste.active:
+            first = random.permutation(min(64, len(stops)))
+            stops = np.concatenate([stops[first], stops[len(first) :]])
+        if len(stops) >= 4 * k:
+            return stops
+        rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
+        return np.concatenate([stops, random.permutation(rest)])
+
+    def _others(self, view: View, taste: Taste, without: Ids) -> dict[int, float]:
+        """Others' favourites by row, best first."""
+        model = self._collaborative()
+        if model is None:
+            return {}
+        given = sorted(model.scores(taste.standing.liked.tolist()).items(), key=lambda one: (-one[1], one[0]))
+        rows = view.rows(np.array([id for id, _ in given], np.int64))
+        free = (rows >= 0) & ~np.isin(rows, without)
+        found = [(int(row), value) for row, (_, value), kept in zip(rows, given, free, strict=True) if kept]
+        return dict(found[:_OTHERS])
+
+    def _fresh(self, view: View, without: Ids) -> Ids:
+        """New rows, newest first; none where most of the collection is new."""
+        newest = view.rows(np.array(self._collection.catalog.newest(_NEWEST), np.int64))
+        newest = newest[newest >= 0]
+        if 2 * len(newest) > len(view.alive):
+            return newest[:0]
+        pool = self._candidates.facts(view, newest)
+        return newest[(pool.ages <= FRESH_DAYS) & ~np.isin(newest, without)]
+
+    def _items(self, view: View, picks: Sequence[Pick]) -> list[Item]:
+        ids = [int(view.snapshot.ids[pick.row]) for pick in picks]
+        paths = self._collection.catalog.paths(ids)
+        return [
+            Item(id, paths[id], None if pick.score is None else round(pick.score, 6), pick.why)
+            for id, pick in zip(ids, picks, strict=True)
+            if id in paths
+        ]
+
+
+def _freshness(pool: Pool) -> Floats:
+    return (FRESH_BONUS * 2.0 ** (-np.maximum(pool.ages, 0) / FRESH_DAYS)).astype(np.float32)
+
+
+def _ms(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)

@@ -1,0 +1,79 @@
+"""What is known of a person's taste: interests, dislikes, and what they have seen, over one view of the collection."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from indexer.types import Floats, Ids
+from search.taste.interests import APART, Interest, find_interests
+from search.taste.standing import Setting, Standing
+from search.taste.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """One person's taste; nothing in it ever changes."""
+
+    standing: Standing
+    interests: tuple[Interest, ...]
+    """Most important first, with the person's own settings, muted ones too."""
+    disliked: Floats
+    """Vectors [d, dimension] of what they disliked."""
+    seen: Ids
+    """Rows that must not come back, ascending."""
+    members: Floats
+    """Vectors [m, dimension] of the pictures of all interests, in the order of `owners`."""
+    owners: Ids
+    """The place in `interests` of each."""
+
+    @property
+    def active(self) -> list[Interest]:
+        """The interests that claim a share."""
+        return [interest for interest in self.interests if interest.counts > 0]
+
+    @property
+    def muted(self) -> list[Interest]:
+        """Those that must not be followed."""
+        return [interest for interest in self.interests if interest.counts <= 0]
+
+
+def taste_of(view: View, standing: Standing) -> Taste:
+    """The taste that a person's standing comes to over this view: a pure function of both."""
+    apart = view.quantile(APART)
+    rows = view.rows(standing.liked)
+    found = rows >= 0
+    ids, rows, weights = standing.liked[found], rows[found], standing.weights[found]
+    vectors = view.vectors(rows)
+    interests = _steered(view, find_interests(ids, rows, vectors, weights, apart), standing.settings, apart)
+    whole = sum(interest.counts for interest in interests)
+    shared = tuple(replace(one, share=one.counts / whole if whole else 0.0) for one in interests)
+    disliked = view.rows(standing.disliked)
+    seen = view.rows(standing.seen)
+    return Taste(
+        standing=standing,
+        interests=shared,
+        disliked=view.vectors(disliked[disliked >= 0]),
+        seen=np.sort(seen[seen >= 0]),
+        members=view.vectors(np.concatenate([one.rows for one in shared])) if shared else vectors,
+        owners=np.repeat(np.arange(len(shared)), [len(one.rows) for one in shared]),
+    )
+
+
+def _steered(view: View, interests: list[Interest], settings: Sequence[Setting], apart: float) -> list[Interest]:
+    """The interests with what the person set: for the one that holds the picture it was set for; one that holds none
+    of these, as when a group has split, obeys the newest that was set for a picture like its own."""
+    if not settings:
+        return interests
+    newest = sorted(settings, key=lambda setting: setting.at, reverse=True)
+    rows = view.rows(np.array([setting.picture for setting in newest], np.int64))
+    vectors = view.vectors(np.maximum(rows, 0)) * (rows >= 0)[:, np.newaxis]
+    steered = []
+    for interest in interests:
+        held = [place for place, setting in enumerate(newest) if setting.picture in interest.pictures]
+        near = np.flatnonzero(vectors @ interest.centre >= max(apart, 1e-6)).tolist()
+        chosen = next(iter(held or near), None)
+        if chosen is not None:
+            interest = replace(interest, weight=newest[chosen].weight, muted=newest[chosen].muted)
+        steered.append(interest)
+    return steered

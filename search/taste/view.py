@@ -1,0 +1,59 @@
+"""The collection as taste looks at it: a snapshot, its rows by picture, and how alike pictures are at large."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indexer.types import Floats, Ids
+from search.snapshot import Snapshot
+
+_PAIRS = 700
+"""Pictures of the sample that are compared with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One snapshot; nothing in it ever changes."""
+
+    snapshot: Snapshot
+    alive: Ids
+    """Rows that may be found, ascending."""
+    likeness: Floats
+    """Cosines of pairs of different pictures at large, ascending."""
+    _order: Ids = field(repr=False)
+    """Rows by ascending picture id."""
+    _sorted: Ids = field(repr=False)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "View":
+        """From a snapshot of at least one picture."""
+        order = np.argsort(snapshot.ids, kind="stable")
+        alive = np.arange(len(snapshot.ids)) if snapshot.alive is None else snapshot.alive
+        return cls(snapshot, alive, _likeness(snapshot.sample), order, snapshot.ids[order])
+
+    def rows(self, ids: Ids) -> Ids:
+        """The row of each picture [n]; -1 for those that can't be found now."""
+        places = np.searchsorted(self._sorted, ids)
+        places = np.minimum(places, len(self._sorted) - 1)
+        rows = np.where(self._sorted[places] == ids, self._order[places], -1)
+        return np.where(self.living(rows), rows, -1)
+
+    def living(self, rows: Ids) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which of these rows [n] may be found; -1 may not."""
+        places = np.minimum(np.searchsorted(self.alive, rows), len(self.alive) - 1)
+        found: np.ndarray[tuple[int], np.dtype[np.bool_]] = self.alive[places] == rows
+        return found
+
+    def vectors(self, rows: Ids) -> Floats:
+        """Unit-norm vectors [n, dimension] in memory."""
+        return np.array(self.snapshot.vectors[rows])
+
+    def quantile(self, share: float) -> float:
+        """The cosine that this share of pairs of pictures at large stays below."""
+        return float(np.quantile(self.likeness, share))
+
+
+def _likeness(sample: Floats) -> Floats:
+    some = sample[:: max(1, len(sample) // _PAIRS)][:_PAIRS]
+    cosines = (some @ some.T)[np.triu_indices(len(some), 1)]
+    return np.sort(cosines) if len(cosines) else np.zeros(1, np.float32)
