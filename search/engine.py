@@ -19,6 +19,7 @@ from indexer.limits import Limits
 from indexer.types import Encoder, Floats, Hits
 from search.cutoff import Background
 from search.history import History
+from search.order import Ranking
 from search.query import Box, PictureBytes, PictureFile, PictureId, Query, Term, Text, parse
 from search.snapshot import Snapshot, take
 
@@ -78,8 +79,10 @@ class Engine:
         show_all: bool = False,
         without: int | None = None,
         local_files: bool = True,
+        ranking: Ranking | None = None,
     ) -> Results:
-        """The k best pictures; those below the cut-off only with `show_all`; never the picture `without`.
+        """The k best pictures; those below the cut-off only with `show_all`; never the picture `without`; in the
+        order of a `ranking` where one is given.
 
         Without `local_files`, a query may name files only if they are in the collection: what comes
         over the network must not read this machine's disk.
@@ -95,7 +98,9 @@ class Engine:
         if snapshot is None or not snapshot.count:
             self._refuse_unknown_ids(query)
             return Results(str(query), snapshot.index.encoder if snapshot else None, None, _ms(started), 0, ())
-        hits, background = self._rank(snapshot, query, k + (without is not None))
+        wanted = k + (without is not None)
+        hits, background = self._rank(snapshot, query, ranking.depth(wanted) if ranking else wanted)
+        hits = ranking.ranked(snapshot, hits, background) if ranking else hits
         results = self._results(snapshot, hits, background, without)
         shown = [result for result in results if show_all or result.verdict != "no match"][:k]
         total = snapshot.count if show_all else max(background.matches(), len(shown))

@@ -16,7 +16,11 @@ from search.taste.taste import Taste
 from search.taste.view import View
 
 DEPTH = 200
-"""Candidates of an interest, unless a page needs more."""
+"""Candidates of an interest that are kept, unless a page needs more."""
+SCORED = 3
+"""How many times as many as a page has are scored of each interest."""
+UNMOVED = 0.99
+"""Cosine to its former self from which an interest keeps its candidates; their scores are always made anew."""
 MOST = 12
 """Interests that one page is made of: the most important ones."""
 _PEOPLE = 64
@@ -32,13 +36,19 @@ class Pool:
     hashes: NDArray[np.uint64]
     ages: Floats
 
-    def of(self, some: NDArray[np.bool_]) -> "Pool":
+    def of(self, some: NDArray[np.bool_] | Ids | slice) -> "Pool":
         """Only some of them."""
         return Pool(self.rows[some], self.hashes[some], self.ages[some])
 
 
-_Key = tuple[int, bytes]
-_Kept = dict[_Key, Pool]
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was found near a centre, best first; `whole` says that there is no more."""
+
+    generation: int
+    centre: Floats
+    pool: Pool
+    whole: bool
 
 
 class Candidates:
@@ -46,29 +56,27 @@ class Candidates:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[str, list[_Kept]] = OrderedDict()
         self._lock = Lock()
 
     def near(self, view: View, user: str, taste: Taste, without: Ids, count: int) -> Pool:
         """Rows near the interests that count, each once, none of `without` (ascending); for a page of `count`."""
         active = sorted(taste.active, key=lambda interest: -interest.counts)[:MOST]
-        keys = [(view.snapshot.generation, interest.centre.tobytes()) for interest in active]
         with self._lock:
-            kept = dict(self._kept.get(user, {}))
-        pools = {key: _without(kept[key], without) for key in keys if key in kept}
-        # One that has given most of what it had, page by page, is searched for anew.
-        missing = [place for place, key in enumerate(keys) if key not in pools or len(pools[key].rows) < 3 * count]
-        missing = [place for place in missing if keys[place] not in kept or len(kept[keys[place]].rows) >= DEPTH]
+            before = [kept for kept in self._kept.get(user, ()) if kept.generation == view.snapshot.generation]
+        kept = [_still_good(before, interest.centre) for interest in active]
+        pools = [None if one is None else _enough(one, without, SCORED * count) for one in kept]
+        missing = [place for place, pool in enumerate(pools) if pool is None]
         if missing:
             found = self._search(view, np.stack([active[place].centre for place in missing]), without, count)
-            for place, pool in zip(missing, found, strict=True):
-                pools[keys[place]] = kept[keys[place]] = pool
+            for place, one in zip(missing, found, strict=True):
+                kept[place], pools[place] = one, one.pool.of(slice(SCORED * count))
         with self._lock:
-            self._kept[user] = {key: kept[key] for key in keys}
+            self._kept[user] = [one for one in kept if one is not None]
             self._kept.move_to_end(user)
             while len(self._kept) > _PEOPLE:
                 self._kept.popitem(last=False)
-        return _together([pools[key] for key in keys])
+        return _together([pool for pool in pools if pool is not None])
 
     def facts(self, view: View, rows: Ids) -> Pool:
         """What the catalogue knows of these rows."""
@@ -84,11 +92,20 @@ class Candidates:
         hashes = np.array([known.get(int(id), missing)[0] for id in ids], np.int64).view(np.uint64)
         return Pool(rows, hashes, np.array([known.get(int(id), missing)[1] for id in ids], np.float32))
 
-    def _search(self, view: View, centres: Floats, without: Ids, count: int) -> list[Pool]:
-        found = near_rows(view, centres, without, max(DEPTH, 4 * count))
+    def _search(self, view: View, centres: Floats, without: Ids, count: int) -> list[_Kept]:
+        depth = max(DEPTH, 2 * SCORED * count)
+        found = near_rows(view, centres, without, depth)
         everything = np.unique(np.concatenate(found))
         facts = self.facts(view, everything)
-        return [facts.of(np.isin(everything, rows, assume_unique=True)) for rows in found]
+        return [
+            _Kept(
+                view.snapshot.generation,
+                centre,
+                facts.of(np.searchsorted(everything, rows)),
+                len(rows) < depth,
+            )
+            for centre, rows in zip(centres, found, strict=True)
+        ]
 
 
 def near_rows(view: View, centres: Floats, without: Ids, depth: int) -> list[Ids]:
@@ -101,8 +118,16 @@ def near_rows(view: View, centres: Floats, without: Ids, depth: int) -> list[Ids
     return [hits.rows for hits in view.snapshot.store.search(centres, depth, allowed)]
 
 
-def _without(pool: Pool, rows: Ids) -> Pool:
-    return pool.of(~np.isin(pool.rows, rows, assume_unique=True)) if len(rows) else pool
+def _still_good(kept: list[_Kept], centre: Floats) -> _Kept | None:
+    """What was found near a centre that was hardly another: one signal more moves an old interest by little."""
+    near = [one for one in kept if float(one.centre @ centre) >= UNMOVED]
+    return max(near, key=lambda one: float(one.centre @ centre), default=None)
+
+
+def _enough(kept: _Kept, without: Ids, count: int) -> Pool | None:
+    """The best `count` of them that are left; None where it has given most of what it had, page by page."""
+    left = kept.pool.of(~np.isin(kept.pool.rows, without)) if len(without) else kept.pool
+    return left.of(slice(count)) if kept.whole or len(left.rows) >= count else None
 
 
 def _together(pools: list[Pool]) -> Pool:

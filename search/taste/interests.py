@@ -73,14 +73,16 @@ def grouped(vectors: Floats, apart: float) -> Labels:
 def _unlikeness(tree: NDArray[np.float64], vectors: Floats) -> NDArray[np.float64]:
     """For each joint of the tree, 1 - the cosine of the centres it joins, or of any joint below it if that is more."""
     count = len(vectors)
-    sums = np.concatenate([vectors, np.zeros((len(tree), vectors.shape[1]), np.float32)])
-    worst = np.zeros(len(sums))
-    for place, (left, right) in enumerate(tree[:, :2].astype(int), count):
-        sums[place] = sums[left] + sums[right]
-        between = float(sums[left] @ sums[right])
-        between /= max(float(np.linalg.norm(sums[left]) * np.linalg.norm(sums[right])), 1e-12)
-        worst[place] = max(1 - between, worst[left], worst[right])
-    return worst[count:]
+    sums = np.concatenate([vectors, np.empty((len(tree), vectors.shape[1]), np.float32)])
+    squares = [1.0] * count
+    worst = [0.0] * count
+    for place, (left, right) in enumerate(tree[:, :2].astype(int).tolist(), count):
+        between = float(np.vdot(sums[left], sums[right]))
+        np.add(sums[left], sums[right], out=sums[place])
+        squares.append(squares[left] + squares[right] + 2 * between)
+        cosine = between / max(squares[left] * squares[right], 1e-12) ** 0.5
+        worst.append(max(1 - cosine, worst[left], worst[right]))
+    return np.array(worst[count:])
 
 
 def _interest(ids: Ids, rows: Ids, vectors: Floats, weights: Floats) -> Interest:

@@ -15,6 +15,8 @@ EXPLORATION = 0.1
 """Share of a page that is not like anything liked, so that taste can grow."""
 _ONE_CLICK = 0.5
 """The share where only one picture is known to be liked; with each more it falls, to what it is meant to be."""
+_LOOKED_AT = 40
+"""How many times as many as are wanted are looked at, for some that may be shown."""
 _UNUSUAL = 0.9
 """What is explored is less like anything disliked than this share of pairs of pictures at large."""
 
@@ -63,7 +65,8 @@ def share_explored(taste: Taste, wanted: float) -> float:
 def compose(view: View, taste: Taste, offer: Offer, count: int, *, exploration: float, blend: float) -> list[Pick]:
     """At most `count` pictures for the page, in its order; fewer only where the collection has no more unseen."""
     if not taste.active:
-        return _walk(view, taste, offer.walk, count, TOUR, [])
+        picks = _walk(view, taste, offer.walk, count, TOUR, [])
+        return picks + _rest(view, taste, offer.walk, count - len(picks), picks)
     odd = round(count * share_explored(taste, exploration))
     others = _others(view, taste, offer.others, round((count - odd) * blend))
     picks = _by_interest(taste, offer.scored, count - odd - len(others), {pick.row for pick in others})
@@ -71,7 +74,7 @@ def compose(view: View, taste: Taste, offer: Offer, count: int, *, exploration: 
     fresh = _walk(view, taste, offer.fresh, min(1, odd), FRESH, picks)
     explored = fresh + _walk(view, taste, offer.walk, odd - len(fresh), EXPLORE, picks + fresh)
     picks = _spread(picks, explored)
-    return picks + _walk(view, taste, offer.walk, count - len(picks), EXPLORE, picks, strictly=False)
+    return picks + _rest(view, taste, offer.walk, count - len(picks), picks)
 
 
 def _by_interest(taste: Taste, scored: Scored | None, count: int, taken: set[int]) -> list[Pick]:
@@ -96,34 +99,38 @@ def _others(view: View, taste: Taste, favourites: Mapping[int, float], count: in
     return [Pick(int(row), float(favourites[int(row)]), OTHERS) for row in rows[~bad][:count]]
 
 
-def _walk(
-    view: View, taste: Taste, rows: Ids, count: int, why: Reason, before: list[Pick], *, strictly: bool = True
-) -> list[Pick]:
-    """The next rows of a walk that are not there already, nor like anything disliked; to explore, nor like an
-    interest. Not `strictly`, only what is disliked or muted itself is passed over."""
-    if count <= 0:
+def _walk(view: View, taste: Taste, rows: Ids, count: int, why: Reason, before: list[Pick]) -> list[Pick]:
+    """The next rows of a walk that are not there already, nor at all like anything disliked or muted; to explore, nor
+    like any interest."""
+    if count <= 0 or not len(rows):
         return []
-    rows = rows[~np.isin(rows, [pick.row for pick in before])][: 40 * count]
-    passed = np.zeros(len(rows), np.bool_) if not len(rows) else _passed(view, taste, rows, why, strictly)
+    rows = rows[~np.isin(rows, [pick.row for pick in before])][: _LOOKED_AT * count]
+    vectors, unusual = view.vectors(rows), view.quantile(_UNUSUAL)
+    passed = _muted(view, taste, rows)
+    if len(taste.disliked):
+        passed |= (vectors @ taste.disliked.T).max(axis=1) > unusual
+    if why is EXPLORE:
+        centres = np.stack([interest.centre for interest in taste.interests])
+        passed |= (vectors @ centres.T).max(axis=1) > unusual
     return [Pick(int(row), None, why) for row in rows[~passed][:count]]
 
 
-def _passed(view: View, taste: Taste, rows: Ids, why: Reason, strictly: bool) -> Flags:
-    vectors = view.vectors(rows)
-    passed = dislike_cost(view, taste, vectors)[1]
-    if strictly and len(taste.disliked):
-        passed |= (vectors @ taste.disliked.T).max(axis=1) > view.quantile(_UNUSUAL)
-    if strictly and why is EXPLORE:
-        centres = np.stack([interest.centre for interest in taste.interests])
-        passed |= (vectors @ centres.T).max(axis=1) > view.quantile(_UNUSUAL)
-    return passed | _muted(view, taste, rows)
+def _rest(view: View, taste: Taste, rows: Ids, count: int, before: list[Pick]) -> list[Pick]:
+    """What a page is filled up with where nothing better is left: what is least like anything disliked or muted."""
+    rows = rows[~np.isin(rows, [pick.row for pick in before])]
+    rows = rows[: _LOOKED_AT * count]
+    if count <= 0 or not len(rows):
+        return []
+    bad = dislike_cost(view, taste, view.vectors(rows))[0] + _muted(view, taste, rows)
+    why = EXPLORE if taste.active else TOUR
+    return [Pick(int(row), None, why) for row in rows[np.argsort(bad, kind="stable")][:count]]
 
 
 def _muted(view: View, taste: Taste, rows: Ids) -> Flags:
     """Which rows suit a muted interest best, and do suit it."""
     if not taste.muted:
         return np.zeros(len(rows), np.bool_)
-    best, cosines = suited(view, taste, view.vectors(rows))
+    best, cosines = suited(taste, view.vectors(rows))
     counts = np.array([interest.counts > 0 for interest in taste.interests])
     flags: Flags = ~counts[best] & (cosines > view.quantile(_UNUSUAL))
     return flags

@@ -51,7 +51,7 @@ def score(
     anything liked.
     """
     vectors = view.vectors(rows)
-    best, suits = suited(view, taste, vectors)
+    best, suits = suited(taste, vectors)
     nearest, because = _nearest(taste, vectors, best)
     cost, closer = dislike_cost(view, taste, vectors, nearest)
     counts = np.array([interest.counts > 0 for interest in taste.interests])
@@ -61,7 +61,7 @@ def score(
     return Scored(rows, vectors, best, because, total.astype(np.float32), known).of(kept)
 
 
-def suited(view: View, taste: Taste, vectors: Floats) -> tuple[Ids, Floats]:
+def suited(taste: Taste, vectors: Floats) -> tuple[Ids, Floats]:
     """The place of the interest that each of [m, dimension] suits best, and its cosine to that one's centre.
 
     An interest among many similar pictures would claim everything by its cosines: each is held against its usual
@@ -69,8 +69,7 @@ def suited(view: View, taste: Taste, vectors: Floats) -> tuple[Ids, Floats]:
     """
     centres = np.stack([interest.centre for interest in taste.interests])
     cosines = vectors @ centres.T
-    usual = view.snapshot.sample @ centres.T
-    best = np.argmax((cosines - usual.mean(axis=0)) / (usual.std(axis=0) + 1e-6), axis=1)
+    best = np.argmax((cosines - taste.usual[0]) / taste.usual[1], axis=1)
     return best, cosines[np.arange(len(best)), best]
 
 

@@ -19,7 +19,8 @@ from search.taste.ranking import score
 from search.taste.signals import user_name
 from search.taste.taste import Taste
 from search.taste.tastes import Tastes
-from search.taste.tour import tour
+from search.taste.threads import OneThread
+from search.taste.tour import STOPS, tour
 from search.taste.view import View
 
 MAX_K = 500
@@ -67,6 +68,15 @@ class Recommendations:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is the same for everybody in one state of the collection: a tour of it, and what is new, newest first."""
+
+    generation: int
+    tour: Ids
+    fresh: Ids
+
+
 class Recommender:
     """Recommends pictures of one engine's collection; safe to share between threads.
 
@@ -88,9 +98,10 @@ class Recommender:
         self._collection, self._collaborative = engine.collection, collaborative
         self._exploration, self._blend = exploration, blend
         self._candidates = Candidates(engine.collection.catalog)
-        self._tour: tuple[int, Ids] | None = None
+        self._kept: _Ground | None = None
         self._lock = Lock()
 
+    @OneThread()
     def recommend(self, user: str, *, k: int = 20, cursor: str | None = None) -> Recommendations:
         """The next k pictures for a person: nothing they did anything with, nothing of the pages before.
 
@@ -122,6 +133,7 @@ class Recommender:
             next=write_cursor(after) if len(items) == k else None,
         )
 
+    @OneThread()
     def prepare(self, user: str) -> None:
         """Do now what the person's next page would wait for."""
         view = self.tastes.view()
@@ -130,30 +142,21 @@ class Recommender:
             self._offer(view, user, taste, taste.seen, 20, 0)
 
     def _offer(self, view: View, user: str, taste: Taste, without: Ids, k: int, page: int) -> Offer:
-        walk = self._walk(view, without, zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode()), taste, k)
+        ground = self._ground(view)
+        seed = zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode())
+        walk = _walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
         if not taste.active:
             return Offer(None, {}, without[:0], walk)
         pool = self._candidates.near(view, user, taste, without, k)
         scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
-        return Offer(scored, self._others(view, taste, without), self._fresh(view, without), walk)
+        fresh = ground.fresh[~np.isin(ground.fresh, without)]
+        return Offer(scored, self._others(view, taste, without), fresh, walk)
 
-    def _walk(self, view: View, without: Ids, seed: int, taste: Taste, k: int) -> Ids:
-        """Rows through the whole collection: the tour, for those who are known each time from another stop, and then
-        whatever else there is."""
-        generation = view.snapshot.generation
+    def _ground(self, view: View) -> _Ground:
         with self._lock:
-            if self._tour is None or self._tour[0] != generation:
-                self._tour = generation, tour(view)
-            stops = self._tour[1]
-        stops = stops[~np.isin(stops, without)]
-        random = np.random.default_rng(seed)
-        if taste.active:
-            first = random.permutation(min(64, len(stops)))
-            stops = np.concatenate([stops[first], stops[len(first) :]])
-        if len(stops) >= 4 * k:
-            return stops
-        rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
-        return np.concatenate([stops, random.permutation(rest)])
+            if self._kept is None or self._kept.generation != view.snapshot.generation:
+                self._kept = _Ground(view.snapshot.generation, tour(view), self._fresh(view))
+            return self._kept
 
     def _others(self, view: View, taste: Taste, without: Ids) -> dict[int, float]:
         """Others' favourites by row, best first."""
@@ -166,14 +169,13 @@ class Recommender:
         found = [(int(row), value) for row, (_, value), kept in zip(rows, given, free, strict=True) if kept]
         return dict(found[:_OTHERS])
 
-    def _fresh(self, view: View, without: Ids) -> Ids:
+    def _fresh(self, view: View) -> Ids:
         """New rows, newest first; none where most of the collection is new."""
-        newest = view.rows(np.array(self._collection.catalog.newest(_NEWEST), np.int64))
-        newest = newest[newest >= 0]
-        if 2 * len(newest) > len(view.alive):
-            return newest[:0]
-        pool = self._candidates.facts(view, newest)
-        return newest[(pool.ages <= FRESH_DAYS) & ~np.isin(newest, without)]
+        by_age = view.rows(np.array([*self._collection.catalog.newest(_NEWEST), *view.middle()], np.int64))
+        pool = self._candidates.facts(view, by_age[by_age >= 0])
+        if not len(pool.rows) or pool.ages[-1] <= FRESH_DAYS:
+            return by_age[:0]
+        return pool.rows[:-1][pool.ages[:-1] <= FRESH_DAYS]
 
     def _items(self, view: View, picks: Sequence[Pick]) -> list[Item]:
         ids = [int(view.snapshot.ids[pick.row]) for pick in picks]
@@ -183,6 +185,19 @@ class Recommender:
             for id, pick in zip(ids, picks, strict=True)
             if id in paths
         ]
+
+
+def _walk(view: View, stops: Ids, without: Ids, least: int, random: np.random.Generator | None) -> Ids:
+    """Rows through the whole collection: a tour, from `random` stops where it is given, then whatever else there is,
+    as far as the tour has fewer than `least`."""
+    stops = stops[~np.isin(stops, without)]
+    if random is not None:
+        first = random.permutation(min(STOPS, len(stops)))
+        stops = np.concatenate([stops[first], stops[len(first) :]])
+    if len(stops) >= least:
+        return stops
+    rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
+    return np.concatenate([stops, (random or np.random.default_rng(0)).permutation(rest)])
 
 
 def _freshness(pool: Pool) -> Floats:

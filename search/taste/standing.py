@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from indexer.database import Database
 from indexer.signal_tables import InterestRow, StandingRow
@@ -27,6 +27,23 @@ RECENT_DISLIKES = 300
 _PEOPLE = 256
 """Whose standings are kept in memory."""
 
+# Put together once: that costs more than asking them.
+_MINE = StandingRow.user == bindparam("user")
+_SINCE = select(StandingRow.picture_id, StandingRow.kind, StandingRow.signal_id).where(
+    _MINE, StandingRow.signal_id > bindparam("last")
+)
+_RECENT = (
+    select(StandingRow.picture_id, StandingRow.kind, StandingRow.seconds, StandingRow.at, StandingRow.signal_id)
+    .where(_MINE, StandingRow.kind == bindparam("kind"), StandingRow.counts)
+    .order_by(StandingRow.signal_id.desc())
+    .limit(bindparam("most"))
+)
+_SETTINGS = (
+    select(InterestRow.picture_id, InterestRow.weight, InterestRow.muted, InterestRow.at)
+    .where(InterestRow.user == bindparam("user"))
+    .order_by(InterestRow.picture_id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -40,7 +57,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`liked` [n] with `weights` [n] above 0, newest first; `seen`, ascending, holds whatever they did anything with."""
+    """`liked` [n] with `weights` [n] above 0, newest first; `seen`, ascending, is all that they did anything with."""
 
     liked: Ids
     weights: Floats
@@ -78,16 +95,12 @@ class Standings:
         return standing
 
 
-def _read(
-    connection: Connection, user: str, stamp: Stamp, before: Standing | None, last: int
-) -> tuple[Standing, int]:
+def _read(connection: Connection, user: str, stamp: Stamp, before: Standing | None, last: int) -> tuple[Standing, int]:
     """The standing, and the last signal that it knows. What was seen is added to what was known before: it may be
     the whole collection."""
     if stamp == NEW:
         return Standing(*_nothing()), 0
-    since = select(StandingRow.picture_id, StandingRow.kind, StandingRow.signal_id)
-    since = since.where(StandingRow.user == user, StandingRow.signal_id > last)
-    touched = connection.execute(since).all()
+    touched = connection.execute(_SINCE, {"user": user, "last": last}).all()
     seen = _ids([row.picture_id for row in touched])
     hidden = _ids([row.picture_id for row in touched if row.kind == "hide"])
     if before is not None:
@@ -124,16 +137,11 @@ def _strength(kind: str, seconds: float | None) -> float:
 
 
 def _recent(connection: Connection, user: str, kind: str, most: int) -> Sequence[Any]:
-    query = select(
-        StandingRow.picture_id, StandingRow.kind, StandingRow.seconds, StandingRow.at, StandingRow.signal_id
-    ).where(StandingRow.user == user, StandingRow.kind == kind, StandingRow.counts)
-    return connection.execute(query.order_by(StandingRow.signal_id.desc()).limit(most)).all()
+    return connection.execute(_RECENT, {"user": user, "kind": kind, "most": most}).all()
 
 
 def _settings(connection: Connection, user: str) -> tuple[Setting, ...]:
-    query = select(InterestRow.picture_id, InterestRow.weight, InterestRow.muted, InterestRow.at)
-    rows = connection.execute(query.where(InterestRow.user == user).order_by(InterestRow.picture_id))
-    return tuple(Setting(row.picture_id, row.weight, row.muted, row.at) for row in rows)
+    return tuple(Setting(*row) for row in connection.execute(_SETTINGS, {"user": user}))
 
 
 def _ids(ids: Sequence[int]) -> Ids:

@@ -10,6 +10,9 @@ from search.taste.interests import APART, Interest, find_interests
 from search.taste.standing import Setting, Standing
 from search.taste.view import View
 
+_SAMPLE = 512
+"""Pictures that say what is usual."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taste:
@@ -26,6 +29,8 @@ class Taste:
     """Vectors [m, dimension] of the pictures of all interests, in the order of `owners`."""
     owners: Ids
     """The place in `interests` of each."""
+    usual: Floats
+    """The mean [0] and the spread [1] of the collection's cosines to the centre of each interest [2, n]."""
 
     @property
     def active(self) -> list[Interest]:
@@ -57,7 +62,16 @@ def taste_of(view: View, standing: Standing) -> Taste:
         seen=np.sort(seen[seen >= 0]),
         members=view.vectors(np.concatenate([one.rows for one in shared])) if shared else vectors,
         owners=np.repeat(np.arange(len(shared)), [len(one.rows) for one in shared]),
+        usual=_usual(view, shared),
     )
+
+
+def _usual(view: View, interests: Sequence[Interest]) -> Floats:
+    if not interests:
+        return np.zeros((2, 0), np.float32)
+    some = view.snapshot.sample[:: max(1, len(view.snapshot.sample) // _SAMPLE)]
+    cosines = some @ np.stack([interest.centre for interest in interests]).T
+    return np.stack([cosines.mean(axis=0), cosines.std(axis=0) + 1e-6])
 
 
 def _steered(view: View, interests: list[Interest], settings: Sequence[Setting], apart: float) -> list[Interest]:

@@ -7,11 +7,13 @@ import numpy as np
 
 from indexer.errors import NotFoundError, UsageError
 from search.engine import Engine
+from search.snapshot import Snapshot
 from search.taste.interests import APART, Interest
 from search.taste.signals import user_name
 from search.taste.standing import Standings
 from search.taste.steering import check_weight, liked_pictures, stop_counting, store_setting
 from search.taste.taste import Taste, taste_of
+from search.taste.threads import OneThread
 from search.taste.view import View
 
 _PEOPLE = 256
@@ -31,13 +33,16 @@ class Tastes:
     def view(self) -> View | None:
         """The collection as it is now; None where nothing can be found in it."""
         snapshot = self._engine.snapshot()
-        if snapshot is None or not snapshot.count:
-            return None
+        return self.over(snapshot) if snapshot is not None and snapshot.count else None
+
+    def over(self, snapshot: Snapshot) -> View:
+        """The view of a snapshot in which something can be found."""
         with self._lock:
             if self._view is None or self._view.snapshot is not snapshot:
                 self._view = View.of(snapshot)
             return self._view
 
+    @OneThread()
     def of(self, user: str, view: View) -> Taste:
         """A person's taste over a view; one nobody knows has none."""
         standing, generation = self._standings.of(user), view.snapshot.generation
@@ -66,7 +71,7 @@ class Tastes:
         NotFoundError where no interest holds the picture `interest`.
         """
         if weight is None and muted is None:
-            raise UsageError(f"Nothing is to be set for interest {interest}: give a weight, or say whether it is muted.")
+            raise UsageError(f"Nothing is to be set for interest {interest}: give a weight, or mute it.")
         found = self._find(user, interest)
         store_setting(
             self._database,
@@ -77,6 +82,7 @@ class Tastes:
         )
         return self.interests(user)
 
+    @OneThread()
     def drop(self, user: str, interest: int) -> tuple[Interest, ...]:
         """Delete an interest: what was liked of it counts no more, however long ago, and stays seen."""
         user, view = user_name(user), self.view()

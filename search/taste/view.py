@@ -48,9 +48,14 @@ class View:
         """Unit-norm vectors [n, dimension] in memory."""
         return np.array(self.snapshot.vectors[rows])
 
+    def middle(self) -> list[int]:
+        """The picture that as many came in before as after, as a list of one."""
+        living = np.sort(self.snapshot.ids[self.alive])
+        return [int(living[len(living) // 2])]
+
     def quantile(self, share: float) -> float:
         """The cosine that this share of pairs of pictures at large stays below."""
-        return float(np.quantile(self.likeness, share))
+        return float(self.likeness[round(share * (len(self.likeness) - 1))])
 
 
 def _likeness(sample: Floats) -> Floats:
