@@ -90,7 +90,8 @@ def _all_data(collection: Collection, user: str, export: Path | None, forget: bo
         print_json(done)
         return 0
     if export:
-        say(f"Wrote {done['exported']} signals of {user} to {export}.")
+        nothing = "" if done["exported"] else f"; nothing is known of {user}"
+        say(f"Wrote {done['exported']} signals of {user} to {export}{nothing}.")
     if forget:
         say(f"Forgot {done['forgotten']} signals of {user}." if done["forgotten"] else f"Nothing is known of {user}.")
     return 0

@@ -20,7 +20,7 @@ from search.taste.signals import user_name
 from search.taste.taste import Taste
 from search.taste.tastes import Tastes
 from search.taste.threads import OneThread
-from search.taste.tour import STOPS, tour
+from search.taste.tour import tour, walk
 from search.taste.view import View
 
 MAX_K = 500
@@ -144,13 +144,13 @@ class Recommender:
     def _offer(self, view: View, user: str, taste: Taste, without: Ids, k: int, page: int) -> Offer:
         ground = self._ground(view)
         seed = zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode())
-        walk = _walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
+        way = walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
         if not taste.active:
-            return Offer(None, {}, without[:0], walk)
+            return Offer(None, {}, without[:0], way)
         pool = self._candidates.near(view, user, taste, without, k)
         scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
         fresh = ground.fresh[~np.isin(ground.fresh, without)]
-        return Offer(scored, self._others(view, taste, without), fresh, walk)
+        return Offer(scored, self._others(view, taste, without), fresh, way)
 
     def _ground(self, view: View) -> _Ground:
         with self._lock:
@@ -185,19 +185,6 @@ class Recommender:
             for id, pick in zip(ids, picks, strict=True)
             if id in paths
         ]
-
-
-def _walk(view: View, stops: Ids, without: Ids, least: int, random: np.random.Generator | None) -> Ids:
-    """Rows through the whole collection: a tour, from `random` stops where it is given, then whatever else there is,
-    as far as the tour has fewer than `least`."""
-    stops = stops[~np.isin(stops, without)]
-    if random is not None:
-        first = random.permutation(min(STOPS, len(stops)))
-        stops = np.concatenate([stops[first], stops[len(first) :]])
-    if len(stops) >= least:
-        return stops
-    rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
-    return np.concatenate([stops, (random or np.random.default_rng(0)).permutation(rest)])
 
 
 def _freshness(pool: Pool) -> Floats:

@@ -64,7 +64,7 @@ class Signals:
             touch(connection, user)
             row = insert(SignalRow).values(user=user, picture_id=picture, kind=kind, seconds=seconds, at=at)
             id = connection.execute(row.returning(SignalRow.id)).scalar_one()
-            signal = Signal(id, user, picture, kind, seconds, at)
+            signal = Signal(id, user, picture, kind, seconds, at.replace(tzinfo=UTC))
             keep(connection, user, picture, kind, seconds, at, id)
         return signal
 
@@ -88,7 +88,7 @@ class Signals:
                 raise NotFoundError(f"{user} has no {kind or 'signal'}{of} that could be taken back.")
             connection.execute(delete(SignalRow).where(SignalRow.id == row.id))
             recompute(connection, user, row.picture_id)
-        return Signal(row.id, user, row.picture_id, row.kind, row.seconds, row.at)
+        return _signal(row)
 
     def export(self, user: str) -> dict[str, Any]:
         """All that is kept of a person, as one document; empty lists where there is nothing."""
@@ -97,14 +97,17 @@ class Signals:
         settings = select(InterestRow.__table__).where(InterestRow.user == user).order_by(InterestRow.picture_id)
         dropped = select(StandingRow.picture_id).where(StandingRow.user == user, ~StandingRow.counts)
         with self._database.read() as connection:
-            signals = [
-                Signal(row.id, user, row.picture_id, row.kind, row.seconds, row.at) for row in connection.execute(mine)
-            ]
+            signals = [_signal(row) for row in connection.execute(mine)]
             return {
                 "user": user,
-                "signals": [{**asdict(signal), "at": _utc(signal.at)} for signal in signals],
+                "signals": [{**asdict(signal), "at": signal.at.isoformat()} for signal in signals],
                 "interests": [
-                    {"picture": row.picture_id, "weight": row.weight, "muted": row.muted, "at": _utc(row.at)}
+                    {
+                        "picture": row.picture_id,
+                        "weight": row.weight,
+                        "muted": row.muted,
+                        "at": row.at.replace(tzinfo=UTC).isoformat(),
+                    }
                     for row in connection.execute(settings)
                 ],
                 "not_counted": sorted(connection.scalars(dropped)),
@@ -136,6 +139,10 @@ def _require_picture(connection: Connection, picture: int) -> None:
     known = 0 <= picture <= _LARGEST_ID and connection.scalar(select(PictureRow.live).where(PictureRow.id == picture))
     if not known:
         raise NotFoundError(f"There is no picture #{picture} in the collection.")
+
+
+def _signal(row: Any) -> Signal:
+    return Signal(row.id, row.user, row.picture_id, row.kind, row.seconds, row.at.replace(tzinfo=UTC))
 
 
 def _utc(at: datetime) -> str:

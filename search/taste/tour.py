@@ -33,6 +33,19 @@ def tour(view: View, seed: int = 0) -> Ids:
     return rows[np.lexsort((groups, turn))]
 
 
+def walk(view: View, stops: Ids, without: Ids, least: int, random: np.random.Generator | None) -> Ids:
+    """Rows through the whole collection: a tour, from `random` stops where it is given, then whatever else there is,
+    as far as the tour has fewer than `least`."""
+    stops = stops[~np.isin(stops, without)]
+    if random is not None:
+        first = random.permutation(min(STOPS, len(stops)))
+        stops = np.concatenate([stops[first], stops[len(first) :]])
+    if len(stops) >= least:
+        return stops
+    rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
+    return np.concatenate([stops, (random or np.random.default_rng(0)).permutation(rest)])
+
+
 def k_medoids(distances: Floats, count: int) -> tuple[Ids, Ids]:
     """Medoids [count] of objects with these distances [n, n], and the group of each object [n].
 
