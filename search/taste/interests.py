@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from indexer.types import Floats, Ids
 
-APART = 0.95
-"""Two groups are two interests where their centres are less alike than all but the most alike pairs of pictures at
-large: those above this share of all pairs."""
 Labels = NDArray[np.int64]
 
 

@@ -9,7 +9,7 @@ from indexer.types import Ids
 from search.taste.ranking import Flags, Scored, dislike_cost, suited
 from search.taste.slots import choose, claims
 from search.taste.taste import Taste
-from search.taste.view import View
+from search.taste.view import UNLIKE, View
 
 EXPLORATION = 0.1
 """Share of a page that is not like anything liked, so that taste can grow."""
@@ -17,8 +17,6 @@ _ONE_CLICK = 0.5
 """The share where only one picture is known to be liked; with each more it falls, to what it is meant to be."""
 _LOOKED_AT = 40
 """How many times as many as are wanted are looked at, for some that may be shown."""
-_UNUSUAL = 0.9
-"""What is explored is less like anything disliked than this share of pairs of pictures at large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def _walk(view: View, taste: Taste, rows: Ids, count: int, why: Reason, before: 
     if count <= 0 or not len(rows):
         return []
     rows = rows[~np.isin(rows, [pick.row for pick in before])][: _LOOKED_AT * count]
-    vectors, unusual = view.vectors(rows), view.quantile(_UNUSUAL)
+    vectors, unusual = view.vectors(rows), view.level(UNLIKE)
     passed = _muted(view, taste, rows)
     if len(taste.disliked):
         passed |= (vectors @ taste.disliked.T).max(axis=1) > unusual
@@ -132,7 +130,7 @@ def _muted(view: View, taste: Taste, rows: Ids) -> Flags:
         return np.zeros(len(rows), np.bool_)
     best, cosines = suited(taste, view.vectors(rows))
     counts = np.array([interest.counts > 0 for interest in taste.interests])
-    flags: Flags = ~counts[best] & (cosines > view.quantile(_UNUSUAL))
+    flags: Flags = ~counts[best] & (cosines > view.level(UNLIKE))
     return flags
 
 

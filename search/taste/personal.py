@@ -7,12 +7,11 @@ import numpy as np
 from indexer.types import Floats, Hits
 from search.cutoff import Background
 from search.snapshot import Snapshot
-from search.taste.interests import APART
 from search.taste.signals import user_name
 from search.taste.taste import Taste
 from search.taste.tastes import Tastes
 from search.taste.threads import OneThread
-from search.taste.view import View
+from search.taste.view import ALIKE, View
 
 BOUND = 0.75
 """The most that taste adds to a picture's score or takes from it, in standard deviations of the query's scores over the
@@ -62,7 +61,7 @@ def personal(tastes: Tastes, user: str | None) -> Personal | None:
 def appeal(view: View, taste: Taste, vectors: Floats) -> Floats:
     """How much each of [m, dimension] is to a person's taste, in -1..1: 1 for what they liked, -1 for what they
     disliked, 0 for what is like neither."""
-    usual = view.quantile(APART)
+    usual = view.level(ALIKE)
     room = max(1 - usual, 1e-6)
     liked = np.zeros(len(vectors), np.float32)
     strongest = max((interest.share for interest in taste.active), default=1.0)

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Floats, Ids
-from search.taste.interests import APART
 from search.taste.taste import Taste
-from search.taste.view import View
+from search.taste.view import ALIKE, View
 
 NEAREST = 0.5
 """How much the most alike picture of an interest says beside its centre."""
@@ -57,7 +56,7 @@ def score(
     counts = np.array([interest.counts > 0 for interest in taste.interests])
     total = (1 - NEAREST) * suits + NEAREST * nearest - cost + (0 if bonus is None else bonus)
     known = np.zeros(len(rows), np.uint64) if hashes is None else hashes
-    kept = counts[best] & ~closer & (nearest >= view.quantile(APART))
+    kept = counts[best] & ~closer & (nearest >= view.level(ALIKE))
     return Scored(rows, vectors, best, because, total.astype(np.float32), known).of(kept)
 
 
@@ -79,7 +78,7 @@ def dislike_cost(view: View, taste: Taste, vectors: Floats, liked: Floats | floa
     if not len(taste.disliked):
         return np.zeros(len(vectors), np.float32), np.zeros(len(vectors), np.bool_)
     most = (vectors @ taste.disliked.T).max(axis=1)
-    clearly = view.quantile(APART)
+    clearly = view.level(ALIKE)
     cost: Floats = DISLIKE * np.maximum(most - clearly, 0)
     return cost, most > np.maximum(liked, clearly)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.types import Floats, Ids
-from search.taste.interests import APART, Interest, find_interests
+from search.taste.interests import Interest, find_interests
 from search.taste.standing import Setting, Standing
-from search.taste.view import View
+from search.taste.view import ALIKE, View
 
 _SAMPLE = 512
 """Pictures that say what is usual."""
@@ -45,7 +45,7 @@ class Taste:
 
 def taste_of(view: View, standing: Standing) -> Taste:
     """The taste that a person's standing comes to over this view: a pure function of both."""
-    apart = view.quantile(APART)
+    apart = view.level(ALIKE)
     rows = view.rows(standing.liked)
     found = rows >= 0
     ids, rows, weights = standing.liked[found], rows[found], standing.weights[found]

@@ -8,13 +8,13 @@ import numpy as np
 from indexer.errors import NotFoundError, UsageError
 from search.engine import Engine
 from search.snapshot import Snapshot
-from search.taste.interests import APART, Interest
+from search.taste.interests import Interest
 from search.taste.signals import user_name
 from search.taste.standing import Standings
 from search.taste.steering import check_weight, liked_pictures, stop_counting, store_setting
 from search.taste.taste import Taste, taste_of
 from search.taste.threads import OneThread
-from search.taste.view import View
+from search.taste.view import ALIKE, View
 
 _PEOPLE = 256
 """Whose taste is kept in memory."""
@@ -95,7 +95,7 @@ class Tastes:
         interests = self.of(user, view).interests
         cosines = vectors @ np.stack([one.centre for one in interests]).T
         place = [one.id for one in interests].index(found.id)
-        belongs = (cosines.argmax(axis=1) == place) & (cosines[:, place] >= view.quantile(APART))
+        belongs = (cosines.argmax(axis=1) == place) & (cosines[:, place] >= view.level(ALIKE))
         kept = {picture for one in interests if one is not found for picture in one.pictures}
         gone = {*found.pictures, *(int(id) for id in liked[belongs])} - kept
         stop_counting(self._database, user, sorted(gone))

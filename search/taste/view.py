@@ -7,8 +7,14 @@ import numpy as np
 from indexer.types import Floats, Ids
 from search.snapshot import Snapshot
 
+ALIKE = 3.0
+"""Deviations above the usual cosine from which two pictures, or two groups of them, are alike."""
+UNLIKE = 2.0
+"""Those up to which they are not."""
 _PAIRS = 700
 """Pictures of the sample that are compared with each other."""
+_BELOW = 0.1587
+"""The quantile one standard deviation below the median of a normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +24,10 @@ class View:
     snapshot: Snapshot
     alive: Ids
     """Rows that may be found, ascending."""
-    likeness: Floats
-    """Cosines of pairs of different pictures at large, ascending."""
+    middling: float
+    """The median cosine of pairs of different pictures at large."""
+    spread: float
+    """A deviation from it, downwards."""
     _order: Ids = field(repr=False)
     """Rows by ascending picture id."""
     _sorted: Ids = field(repr=False)
@@ -29,7 +37,7 @@ class View:
         """From a snapshot of at least one picture."""
         order = np.argsort(snapshot.ids, kind="stable")
         alive = np.arange(len(snapshot.ids)) if snapshot.alive is None else snapshot.alive
-        return cls(snapshot, alive, _likeness(snapshot.sample), order, snapshot.ids[order])
+        return cls(snapshot, alive, *_usual(snapshot.sample), order, snapshot.ids[order])
 
     def rows(self, ids: Ids) -> Ids:
         """The row of each picture [n]; -1 for those that can't be found now."""
@@ -53,12 +61,17 @@ class View:
         living = np.sort(self.snapshot.ids[self.alive])
         return [int(living[len(living) // 2])]
 
-    def quantile(self, share: float) -> float:
-        """The cosine that this share of pairs of pictures at large stays below."""
-        return float(self.likeness[round(share * (len(self.likeness) - 1))])
+    def level(self, deviations: float) -> float:
+        """The cosine that lies so many deviations above that of most pairs of pictures at large; at most .98."""
+        return min(self.middling + deviations * self.spread, 0.98)
 
 
-def _likeness(sample: Floats) -> Floats:
+def _usual(sample: Floats) -> tuple[float, float]:
+    """The median cosine of pairs, and its deviation downwards: upwards it would be that of pictures that are alike,
+    of which a collection may have few or many."""
     some = sample[:: max(1, len(sample) // _PAIRS)][:_PAIRS]
     cosines = (some @ some.T)[np.triu_indices(len(some), 1)]
-    return np.sort(cosines) if len(cosines) else np.zeros(1, np.float32)
+    if not len(cosines):
+        return 0.0, 0.0
+    middling, below = np.quantile(cosines, (0.5, _BELOW))
+    return float(middling), float(middling - below)
