@@ -11,7 +11,7 @@ from search.taste.signals import user_name
 from search.taste.taste import Taste
 from search.taste.tastes import Tastes
 from search.taste.threads import OneThread
-from search.taste.view import ALIKE, View
+from search.taste.view import UNLIKE, View
 
 BOUND = 0.75
 """The most that taste adds to a picture's score or takes from it, in standard deviations of the query's scores over the
@@ -61,7 +61,7 @@ def personal(tastes: Tastes, user: str | None) -> Personal | None:
 def appeal(view: View, taste: Taste, vectors: Floats) -> Floats:
     """How much each of [m, dimension] is to a person's taste, in -1..1: 1 for what they liked, -1 for what they
     disliked, 0 for what is like neither."""
-    usual = view.level(ALIKE)
+    usual = view.level(UNLIKE)
     room = max(1 - usual, 1e-6)
     liked = np.zeros(len(vectors), np.float32)
     strongest = max((interest.share for interest in taste.active), default=1.0)
