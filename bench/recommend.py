@@ -64,11 +64,17 @@ def some_hundred(signals: Signals, vectors: np.ndarray) -> list[int]:
     return left
 
 
-def a_million(collection: Collection, pictures: int) -> None:
-    """`many` looked at, liked and disliked pictures a million times."""
+def a_million(collection: Collection, vectors: np.ndarray) -> list[int]:
+    """`many` looked at half of the pictures a million times, and liked and disliked some of forty kinds; others of
+    these kinds."""
     random = np.random.default_rng(0)
-    ids = random.integers(1, pictures + 1, MANY).tolist()
+    near = [np.argsort(-(vectors @ vectors[centre]))[:100] + 1 for centre in range(100, 140)]
+    liked, disliked = np.concatenate(near[:30]), np.concatenate(near[30:])
+    left = random.permutation(liked)[:200]
     kinds = random.choice(["view", "like", "dislike", "download"], MANY, p=[0.9, 0.06, 0.02, 0.02]).tolist()
+    pools = {"view": random.integers(1, len(vectors) // 2, MANY), "dislike": random.choice(disliked, MANY)}
+    pools["like"] = pools["download"] = random.choice(np.setdiff1d(liked, left), MANY)
+    ids = [int(pools[kind][n]) for n, kind in enumerate(kinds)]
     first, standing = datetime(2026, 1, 1), {}
     with collection.catalog.database.write() as connection:
         touch(connection, "many")
@@ -83,6 +89,7 @@ def a_million(collection: Collection, pictures: int) -> None:
                 standing[ids[n]] = {**values, "kind": kind, "signal_id": last + n + 1, "counts": True}
             connection.execute(insert(SignalRow), rows)
         connection.execute(insert(StandingRow), list(standing.values()))
+    return [int(id) for id in left if int(id) not in standing]
 
 
 def rounds(signals: Signals, recommender: Recommender, engine: Engine, user: str, fresh: list[int]) -> None:
@@ -110,12 +117,12 @@ def main(pictures: int, dimension: int) -> None:
         engine, signals = Engine(collection), Signals(collection.catalog.database)
         recommender = Recommender(engine)
         left = some_hundred(signals, vectors)
-        a_million(collection, pictures)
+        others = a_million(collection, vectors)
         engine.search("query", k=K)
         new = timed(lambda: recommender.recommend("new"))
         print(f"{pictures} vectors of {dimension}; the first page of one who is new: {new:.1f} ms")
         rounds(signals, recommender, engine, "some", left[::7])
-        rounds(signals, recommender, engine, "many", list(range(1, 2 * ROUNDS, 2)))
+        rounds(signals, recommender, engine, "many", others)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from indexer.catalog import Catalog
 from indexer.tables import PictureRow
 from indexer.types import Floats, Ids
+from search.metrics import Flags
 from search.taste.taste import Taste
 from search.taste.view import View
 
@@ -59,8 +60,8 @@ class Candidates:
         self._kept: OrderedDict[str, list[_Kept]] = OrderedDict()
         self._lock = Lock()
 
-    def near(self, view: View, user: str, taste: Taste, without: Ids, count: int) -> Pool:
-        """Rows near the interests that count, each once, none of `without` (ascending); for a page of `count`."""
+    def near(self, view: View, user: str, taste: Taste, without: Flags, count: int) -> Pool:
+        """Rows near the interests that count, each once, none `without`; for a page of `count`."""
         active = sorted(taste.active, key=lambda interest: -interest.counts)[:MOST]
         with self._lock:
             before = [kept for kept in self._kept.get(user, ()) if kept.generation == view.snapshot.generation]
@@ -92,7 +93,7 @@ class Candidates:
         hashes = np.array([known.get(int(id), missing)[0] for id in ids], np.int64).view(np.uint64)
         return Pool(rows, hashes, np.array([known.get(int(id), missing)[1] for id in ids], np.float32))
 
-    def _search(self, view: View, centres: Floats, without: Ids, count: int) -> list[_Kept]:
+    def _search(self, view: View, centres: Floats, without: Flags, count: int) -> list[_Kept]:
         depth = max(DEPTH, 2 * SCORED * count)
         found = near_rows(view, centres, without, depth)
         everything = np.unique(np.concatenate(found))
@@ -108,13 +109,9 @@ class Candidates:
         ]
 
 
-def near_rows(view: View, centres: Floats, without: Ids, depth: int) -> list[Ids]:
-    """The rows nearest to each of [n, dimension], none of `without`: one search for all of them."""
-    allowed = view.snapshot.alive
-    if len(without):
-        free = np.ones(len(view.snapshot.ids), np.bool_)
-        free[without] = False
-        allowed = view.alive[free[view.alive]]
+def near_rows(view: View, centres: Floats, without: Flags, depth: int) -> list[Ids]:
+    """The rows nearest to each of [n, dimension], none `without`: one search for all of them."""
+    allowed = view.alive[~without[view.alive]] if without.any() else view.snapshot.alive
     return [hits.rows for hits in view.snapshot.store.search(centres, depth, allowed)]
 
 
@@ -124,9 +121,9 @@ def _still_good(kept: list[_Kept], centre: Floats) -> _Kept | None:
     return max(near, key=lambda one: float(one.centre @ centre), default=None)
 
 
-def _enough(kept: _Kept, without: Ids, count: int) -> Pool | None:
+def _enough(kept: _Kept, without: Flags, count: int) -> Pool | None:
     """The best `count` of them that are left; None where it has given most of what it had, page by page."""
-    left = kept.pool.of(~np.isin(kept.pool.rows, without)) if len(without) else kept.pool
+    left = kept.pool.of(~without[kept.pool.rows])
     return left.of(slice(count)) if kept.whole or len(left.rows) >= count else None
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.types import Ids
-from search.taste.ranking import Flags, Scored, dislike_cost, suited
+from search.metrics import Flags
+from search.taste.ranking import Scored, dislike_cost, suited
 from search.taste.slots import choose, claims
 from search.taste.taste import Taste
 from search.taste.view import UNLIKE, View

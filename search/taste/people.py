@@ -176,9 +176,9 @@ def _ours(exploration: float) -> _Recommend:
         seen = np.sort(np.concatenate([liked, disliked]))
         taste = taste_of(view, Standing(liked, np.ones(len(liked), np.float32), disliked, seen[:0], seen))
         random = np.random.default_rng([place, clicks]) if taste.active else None
-        way, scored = walk(view, scene.tour, seen, 4 * K, random), None
+        way, scored = walk(view, scene.tour, taste.seen, 4 * K, random), None
         if taste.active:
-            near = near_rows(view, np.stack([one.centre for one in taste.active]), seen, DEPTH)
+            near = near_rows(view, np.stack([one.centre for one in taste.active]), taste.seen, DEPTH)
             scored = score(view, taste, np.unique(np.concatenate(near)))
         offer = Offer(scored, {}, seen[:0], way)
         picks = compose(view, taste, offer, K, exploration=exploration, blend=0)

@@ -41,8 +41,7 @@ class Personal:
         """
         view = self.tastes.over(snapshot)
         taste = self.tastes.of(self.user, view)
-        hidden = view.rows(taste.standing.hidden)
-        kept = ~np.isin(hits.rows, hidden)
+        kept = ~view.flags(taste.standing.hidden)[hits.rows]
         rows, scores = hits.rows[kept], hits.scores[kept]
         matches = sum(verdict != "no match" for verdict in background.verdicts(scores))
         if not matches or not (len(taste.active) or len(taste.disliked)):

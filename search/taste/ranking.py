@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Floats, Ids
+from search.metrics import Flags
 from search.taste.taste import Taste
 from search.taste.view import ALIKE, View
 
@@ -13,7 +14,6 @@ NEAREST = 0.5
 """How much the most alike picture of an interest says beside its centre."""
 DISLIKE = 1.0
 """What a cosine to a disliked picture costs, as far as it is more than pictures at large have."""
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,9 @@ def dislike_cost(view: View, taste: Taste, vectors: Floats, liked: Floats | floa
 def _nearest(taste: Taste, vectors: Floats, best: Ids) -> tuple[Floats, Ids]:
     """The most alike member of the best interest of each of [m, dimension]: its cosine, and its picture."""
     cosines, pictures = np.zeros(len(best), np.float32), np.zeros(len(best), np.int64)
-    for place, interest in enumerate(taste.interests):
+    for place in np.unique(best).tolist():
         own = np.flatnonzero(best == place)
-        if len(own):
-            alike = vectors[own] @ taste.members[taste.owners == place].T
-            cosines[own] = alike.max(axis=1)
-            pictures[own] = np.array(interest.pictures)[alike.argmax(axis=1)]
+        alike = vectors[own] @ taste.members[taste.owners == place].T
+        cosines[own] = alike.max(axis=1)
+        pictures[own] = np.array(taste.interests[place].pictures)[alike.argmax(axis=1)]
     return cosines, pictures

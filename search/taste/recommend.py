@@ -12,6 +12,7 @@ import numpy as np
 from indexer.errors import UsageError
 from indexer.types import Floats, Ids
 from search.engine import Engine
+from search.metrics import Flags
 from search.taste.candidates import Candidates, Pool
 from search.taste.cursors import read_cursor, write_cursor
 from search.taste.page import EXPLORATION, Offer, Pick, Reason, compose, share_explored
@@ -114,8 +115,7 @@ class Recommender:
         if view is None:
             return Recommendations(user, None, None, _ms(started), 0, 1.0, (), None)
         taste = self.tastes.of(user, view)
-        shown = view.rows(before)
-        without = np.union1d(taste.seen, shown[shown >= 0])
+        without = taste.seen | view.flags(before)
         offer = self._offer(view, user, taste, without, k, len(before))
         picks = compose(view, taste, offer, k, exploration=self._exploration, blend=self._blend)
         items = self._items(view, picks)
@@ -141,15 +141,15 @@ class Recommender:
             taste = self.tastes.of(user, view)
             self._offer(view, user, taste, taste.seen, 20, 0)
 
-    def _offer(self, view: View, user: str, taste: Taste, without: Ids, k: int, page: int) -> Offer:
+    def _offer(self, view: View, user: str, taste: Taste, without: Flags, k: int, page: int) -> Offer:
         ground = self._ground(view)
         seed = zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode())
         way = walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
         if not taste.active:
-            return Offer(None, {}, without[:0], way)
+            return Offer(None, {}, ground.fresh[:0], way)
         pool = self._candidates.near(view, user, taste, without, k)
         scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
-        fresh = ground.fresh[~np.isin(ground.fresh, without)]
+        fresh = ground.fresh[~without[ground.fresh]]
         return Offer(scored, self._others(view, taste, without), fresh, way)
 
     def _ground(self, view: View) -> _Ground:
@@ -158,14 +158,14 @@ class Recommender:
                 self._kept = _Ground(view.snapshot.generation, tour(view), self._fresh(view))
             return self._kept
 
-    def _others(self, view: View, taste: Taste, without: Ids) -> dict[int, float]:
+    def _others(self, view: View, taste: Taste, without: Flags) -> dict[int, float]:
         """Others' favourites by row, best first."""
         model = self._collaborative()
         if model is None:
             return {}
         given = sorted(model.scores(taste.standing.liked.tolist()).items(), key=lambda one: (-one[1], one[0]))
         rows = view.rows(np.array([id for id, _ in given], np.int64))
-        free = (rows >= 0) & ~np.isin(rows, without)
+        free = (rows >= 0) & ~without[rows]
         found = [(int(row), value) for row, (_, value), kept in zip(rows, given, free, strict=True) if kept]
         return dict(found[:_OTHERS])
 

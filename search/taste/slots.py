@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Floats
-from search.taste.ranking import Flags, Scored
+from search.metrics import Flags
+from search.taste.ranking import Scored
 from search.taste.taste import Taste
 
 DIVERSITY = 0.15

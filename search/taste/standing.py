@@ -101,11 +101,11 @@ def _read(connection: Connection, user: str, stamp: Stamp, before: Standing | No
     if stamp == NEW:
         return Standing(*_nothing()), 0
     touched = connection.execute(_SINCE, {"user": user, "last": last}).all()
-    seen = _ids([row.picture_id for row in touched])
-    hidden = _ids([row.picture_id for row in touched if row.kind == "hide"])
+    seen = np.sort(_ids([row.picture_id for row in touched]))
+    hidden = np.sort(_ids([row.picture_id for row in touched if row.kind == "hide"]))
     if before is not None:
-        hidden = np.union1d(np.setdiff1d(before.hidden, seen), hidden)
-        seen = np.union1d(before.seen, seen)
+        hidden = _with(before.hidden[~np.isin(before.hidden, seen)], hidden)
+        seen = _with(before.seen, seen)
     liked = [row for kind in WEIGHTS for row in _recent(connection, user, kind, RECENT[kind])]
     liked.sort(key=lambda row: -row.signal_id)
     disliked = _recent(connection, user, "dislike", RECENT_DISLIKES)
@@ -114,7 +114,7 @@ def _read(connection: Connection, user: str, stamp: Stamp, before: Standing | No
         weights=weights_of(liked),
         disliked=_ids([row.picture_id for row in disliked]),
         hidden=hidden,
-        seen=np.sort(seen),
+        seen=seen,
         settings=_settings(connection, user),
         stamp=stamp,
     )
@@ -142,6 +142,12 @@ def _recent(connection: Connection, user: str, kind: str, most: int) -> Sequence
 
 def _settings(connection: Connection, user: str) -> tuple[Setting, ...]:
     return tuple(Setting(*row) for row in connection.execute(_SETTINGS, {"user": user}))
+
+
+def _with(many: Ids, few: Ids) -> Ids:
+    """Both as one, each once; both ascend."""
+    new = few[~np.isin(few, many, assume_unique=True)]
+    return np.insert(many, np.searchsorted(many, new), new)
 
 
 def _ids(ids: Sequence[int]) -> Ids:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.types import Floats, Ids
+from search.metrics import Flags
 from search.taste.interests import Interest, find_interests
 from search.taste.standing import Setting, Standing
 from search.taste.view import ALIKE, View
@@ -23,8 +24,8 @@ class Taste:
     """Most important first, with the person's own settings, muted ones too."""
     disliked: Floats
     """Vectors [d, dimension] of what they disliked."""
-    seen: Ids
-    """Rows that must not come back, ascending."""
+    seen: Flags
+    """For each row of the snapshot, whether it must not come back."""
     members: Floats
     """Vectors [m, dimension] of the pictures of all interests, in the order of `owners`."""
     owners: Ids
@@ -54,12 +55,11 @@ def taste_of(view: View, standing: Standing) -> Taste:
     whole = sum(interest.counts for interest in interests)
     shared = tuple(replace(one, share=one.counts / whole if whole else 0.0) for one in interests)
     disliked = view.rows(standing.disliked)
-    seen = view.rows(standing.seen)
     return Taste(
         standing=standing,
         interests=shared,
         disliked=view.vectors(disliked[disliked >= 0]),
-        seen=np.sort(seen[seen >= 0]),
+        seen=view.flags(standing.seen),
         members=view.vectors(np.concatenate([one.rows for one in shared])) if shared else vectors,
         owners=np.repeat(np.arange(len(shared)), [len(one.rows) for one in shared]),
         usual=_usual(view, shared),

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Floats, Ids
+from search.metrics import Flags
 from search.taste.view import View
 
 STOPS = 64
@@ -33,16 +34,16 @@ def tour(view: View, seed: int = 0) -> Ids:
     return rows[np.lexsort((groups, turn))]
 
 
-def walk(view: View, stops: Ids, without: Ids, least: int, random: np.random.Generator | None) -> Ids:
+def walk(view: View, stops: Ids, without: Flags, least: int, random: np.random.Generator | None) -> Ids:
     """Rows through the whole collection: a tour, from `random` stops where it is given, then whatever else there is,
     as far as the tour has fewer than `least`."""
-    stops = stops[~np.isin(stops, without)]
+    stops = stops[~without[stops]]
     if random is not None:
         first = random.permutation(min(STOPS, len(stops)))
         stops = np.concatenate([stops[first], stops[len(first) :]])
     if len(stops) >= least:
         return stops
-    rest = view.alive[~np.isin(view.alive, np.concatenate([stops, without]))]
+    rest = view.alive[~without[view.alive] & ~np.isin(view.alive, stops)]
     return np.concatenate([stops, (random or np.random.default_rng(0)).permutation(rest)])
 
 

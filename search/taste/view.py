@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from indexer.types import Floats, Ids
+from search.metrics import Flags
 from search.snapshot import Snapshot
 
 ALIKE = 3.0
@@ -28,29 +29,28 @@ class View:
     """The median cosine of pairs of different pictures at large."""
     spread: float
     """A deviation from it, downwards."""
-    _order: Ids = field(repr=False)
-    """Rows by ascending picture id."""
-    _sorted: Ids = field(repr=False)
+    _rows: Ids = field(repr=False)
+    """The row of each picture by its id, -1 where it can't be found: ids are handed out one after the other."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "View":
         """From a snapshot of at least one picture."""
-        order = np.argsort(snapshot.ids, kind="stable")
         alive = np.arange(len(snapshot.ids)) if snapshot.alive is None else snapshot.alive
-        return cls(snapshot, alive, *_usual(snapshot.sample), order, snapshot.ids[order])
+        rows = np.full(int(snapshot.ids.max()) + 1, -1, np.int64)
+        rows[snapshot.ids[alive]] = alive
+        return cls(snapshot, alive, *_usual(snapshot.sample), rows)
 
     def rows(self, ids: Ids) -> Ids:
         """The row of each picture [n]; -1 for those that can't be found now."""
-        places = np.searchsorted(self._sorted, ids)
-        places = np.minimum(places, len(self._sorted) - 1)
-        rows = np.where(self._sorted[places] == ids, self._order[places], -1)
-        return np.where(self.living(rows), rows, -1)
+        known = (ids >= 0) & (ids < len(self._rows))
+        return np.where(known, self._rows[np.where(known, ids, 0)], -1)
 
-    def living(self, rows: Ids) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Which of these rows [n] may be found; -1 may not."""
-        places = np.minimum(np.searchsorted(self.alive, rows), len(self.alive) - 1)
-        found: np.ndarray[tuple[int], np.dtype[np.bool_]] = self.alive[places] == rows
-        return found
+    def flags(self, ids: Ids) -> Flags:
+        """For each row of the snapshot, whether it is among these pictures [n]."""
+        flags = np.zeros(len(self.snapshot.ids), np.bool_)
+        rows = self.rows(ids)
+        flags[rows[rows >= 0]] = True
+        return flags
 
     def vectors(self, rows: Ids) -> Floats:
         """Unit-norm vectors [n, dimension] in memory."""
