@@ -13,7 +13,7 @@ from search.engine import Engine
 from search.taste.cursors import read_cursor, write_cursor
 from search.taste.interests import find_interests, grouped
 from search.taste.ranking import DISLIKE, NEAREST
-from search.taste.recommend import Recommendations, Recommender
+from search.taste.recommend import INTERESTS, Recommendations, Recommender
 from search.taste.signals import Signals
 from search.taste.slots import DIVERSITY, SAME, share_out
 from search.taste.tour import STOPS, k_medoids
@@ -213,6 +213,32 @@ def test_pictures_that_were_deleted_are_ignored(home: Collection) -> None:
         home.catalog.remove(id)
     assert [kind_of(one.id) for one in recommender.tastes.interests("ann")] == [0]
     assert not set(ids(recommender.recommend("ann"))) & {*of(1, 0), *of(0, *range(5, 10))}
+
+
+def test_what_was_set_holds_when_its_picture_is_deleted(home: Collection) -> None:
+    act(home, "like", of(0, 0, 1, 2, 3) + of(1, 0, 1, 2))
+    tastes = Recommender(Engine(home)).tastes
+    named = next(one.id for one in tastes.interests("ann") if kind_of(one.id) == 0)
+    tastes.steer("ann", named, muted=True)
+    home.catalog.remove(named)
+    assert {kind_of(one.id): (len(one.pictures), one.muted) for one in tastes.interests("ann")} == {
+        0: (3, True),
+        1: (3, False),
+    }
+
+
+def test_of_very_many_interests_each_has_its_turn(collection: Collection) -> None:
+    random = np.random.default_rng(0)
+    signs = np.concatenate([np.eye(16), -np.eye(16)]).astype(np.float32)[: 2 * INTERESTS]
+    vectors = np.repeat(signs, 20, axis=0) + 0.02 * random.standard_normal((len(signs) * 20, 16)).astype(np.float32)
+    fill(collection, np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32))
+    act(collection, "like", range(1, len(vectors), 20))
+    recommender, cursor, reached = Recommender(Engine(collection)), None, set()
+    for _ in range(12):
+        page = recommender.recommend("ann", cursor=cursor)
+        reached |= {item.why.interest for item in page.results if item.why.kind == "because"}
+        cursor = page.next
+    assert len(reached) > INTERESTS and len(recommender.tastes.interests("ann")) == 2 * INTERESTS
 
 
 def test_new_pictures_are_shown_as_new_and_win_among_equals(collection: Collection) -> None:

@@ -41,6 +41,5 @@ def recommend(
         say("Nothing has been indexed yet: begin with `pixloom index ~/Pictures`.")
     else:
         say(f"{page.user} has seen every picture.")
-    if not json or page.notice:
-        note(page.notice)
+    note(page.notice)
     return 0

@@ -1,6 +1,7 @@
 """Candidates for a person's interests, out of the vector store: one batched search, repeated only for what changed."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -13,7 +14,7 @@ from indexer.catalog import Catalog
 from indexer.tables import PictureRow
 from indexer.types import Floats, Ids
 from search.metrics import Flags
-from search.taste.taste import Taste
+from search.taste.interests import Interest
 from search.taste.view import View
 
 DEPTH = 200
@@ -22,10 +23,10 @@ SCORED = 3
 """How many times as many as a page has are scored of each interest."""
 UNMOVED = 0.99
 """Cosine to its former self from which an interest keeps its candidates; their scores are always made anew."""
-MOST = 12
-"""Interests that one page is made of: the most important ones."""
 _PEOPLE = 64
 """Whose candidates are kept in memory."""
+_INTERESTS = 32
+"""Of each, the last ones used."""
 _AT_ONCE = 500
 
 
@@ -60,20 +61,22 @@ class Candidates:
         self._kept: OrderedDict[str, list[_Kept]] = OrderedDict()
         self._lock = Lock()
 
-    def near(self, view: View, user: str, taste: Taste, without: Flags, count: int) -> Pool:
-        """Rows near the interests that count, each once, none `without`; for a page of `count`."""
-        active = sorted(taste.active, key=lambda interest: -interest.counts)[:MOST]
+    def near(self, view: View, user: str, interests: Sequence[Interest], without: Flags, count: int) -> Pool:
+        """Rows near a person's interests, at least one of them, each row once, none `without`; for a page of
+        `count`."""
         with self._lock:
             before = [kept for kept in self._kept.get(user, ()) if kept.generation == view.snapshot.generation]
-        kept = [_still_good(before, interest.centre) for interest in active]
+        kept = [_still_good(before, interest.centre) for interest in interests]
         pools = [None if one is None else _enough(one, without, SCORED * count) for one in kept]
         missing = [place for place, pool in enumerate(pools) if pool is None]
         if missing:
-            found = self._search(view, np.stack([active[place].centre for place in missing]), without, count)
+            found = self._search(view, np.stack([interests[place].centre for place in missing]), without, count)
             for place, one in zip(missing, found, strict=True):
                 kept[place], pools[place] = one, one.pool.of(slice(SCORED * count))
         with self._lock:
-            self._kept[user] = [one for one in kept if one is not None]
+            used = [one for one in kept if one is not None]
+            unused = [one for one in before if all(one is not other for other in used)]
+            self._kept[user] = (used + unused)[:_INTERESTS]
             self._kept.move_to_end(user)
             while len(self._kept) > _PEOPLE:
                 self._kept.popitem(last=False)

@@ -14,7 +14,8 @@ from indexer.types import Floats, Ids
 from search.engine import Engine
 from search.metrics import Flags
 from search.taste.candidates import Candidates, Pool
-from search.taste.cursors import read_cursor, write_cursor
+from search.taste.cursors import MOST, read_cursor, write_cursor
+from search.taste.interests import Interest
 from search.taste.page import EXPLORATION, Offer, Pick, Reason, compose, share_explored
 from search.taste.ranking import score
 from search.taste.signals import user_name
@@ -29,6 +30,8 @@ FRESH_BONUS, FRESH_DAYS = 0.02, 14.0
 """Cosine that a picture gains by being new, and the days after which it gains half."""
 BLEND = 0.2
 """Share of what isn't explored that comes from others who like the same, where somebody knows them."""
+INTERESTS = 12
+"""Interests that one page is made of."""
 _NEWEST = 100
 _OTHERS = 200
 
@@ -104,7 +107,8 @@ class Recommender:
 
     @OneThread()
     def recommend(self, user: str, *, k: int = 20, cursor: str | None = None) -> Recommendations:
-        """The next k pictures for a person: nothing they did anything with, nothing of the pages before.
+        """The next k pictures for a person: nothing they did anything with, nothing of the pages before, which end
+        where a cursor can remember no more.
 
         One nobody knows gets a tour of the collection. Raises UsageError for k out of range, a wrong name or cursor.
         """
@@ -130,7 +134,7 @@ class Recommender:
             known=len(taste.owners),
             exploration=round(share, 4),
             results=tuple(items),
-            next=write_cursor(after) if len(items) == k else None,
+            next=write_cursor(after) if len(items) == k and len(after) <= MOST else None,
         )
 
     @OneThread()
@@ -147,7 +151,7 @@ class Recommender:
         way = walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
         if not taste.active:
             return Offer(None, {}, ground.fresh[:0], way)
-        pool = self._candidates.near(view, user, taste, without, k)
+        pool = self._candidates.near(view, user, _some(taste.active, seed), without, k)
         scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
         fresh = ground.fresh[~without[ground.fresh]]
         return Offer(scored, self._others(view, taste, without), fresh, way)
@@ -185,6 +189,19 @@ class Recommender:
             for id, pick in zip(ids, picks, strict=True)
             if id in paths
         ]
+
+
+def _some(interests: Sequence[Interest], seed: int) -> list[Interest]:
+    """The interests that a page is made of: all of them, or of very many the most important ones and some others,
+    drawn by their importance, so that each has its turn."""
+    ranked = sorted(interests, key=lambda interest: -interest.counts)
+    if len(ranked) <= INTERESTS:
+        return ranked
+    first, others = ranked[: INTERESTS // 2], ranked[INTERESTS // 2 :]
+    counts = np.array([interest.counts for interest in others])
+    random = np.random.default_rng(seed)
+    drawn = random.choice(len(others), INTERESTS - len(first), replace=False, p=counts / counts.sum())
+    return first + [others[place] for place in drawn]
 
 
 def _freshness(pool: Pool) -> Floats:

@@ -80,8 +80,8 @@ def _steered(view: View, interests: list[Interest], settings: Sequence[Setting],
     if not settings:
         return interests
     newest = sorted(settings, key=lambda setting: setting.at, reverse=True)
-    rows = view.rows(np.array([setting.picture for setting in newest], np.int64))
-    vectors = view.vectors(np.maximum(rows, 0)) * (rows >= 0)[:, np.newaxis]
+    rows = view.rows(np.array([setting.picture for setting in newest], np.int64), living=False)
+    vectors = view.vectors(rows) * (rows >= 0)[:, np.newaxis]
     steered = []
     for interest in interests:
         held = [place for place, setting in enumerate(newest) if setting.picture in interest.pictures]
