@@ -15,6 +15,7 @@ from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.tag_tables import PictureTagRow
 from search.tags.rows import tag_ids
+from search.taste.names import name_of
 from tests.homes import toy_load
 from tests.tastes import EACH, KINDS, fill, kind_of, kinds
 
@@ -155,6 +156,15 @@ def test_interests_have_names_where_their_pictures_have_tags(client: TestClient,
         )
     labels = {kind_of(one["id"]): one["label"] for one in client.get("/v1/users/ann/taste").json()["interests"]}
     assert labels == {0: "lynx", 1: "animal"}
+
+
+def test_names_of_interests_on_any_database(any_collection: Collection) -> None:
+    fill(any_collection, kinds())
+    with any_collection.catalog.database.write() as connection:
+        tags = tag_ids(connection, [("animal", None)])
+        rows = [{"tag_id": tags["animal"], "picture_id": id, "source": "typed", "probability": None} for id in (1, 2)]
+        connection.execute(insert(PictureTagRow), rows)
+        assert name_of(connection, [1, 2, 3]) == "animal" and name_of(connection, [1, 3, 4]) is None
 
 
 def test_searches_are_ranked_for_a_person_the_same_everywhere(client: TestClient, run: Run) -> None:

@@ -28,6 +28,13 @@ def home(collection: Collection) -> Collection:
     return collection
 
 
+@pytest.fixture
+def any_home(any_collection: Collection) -> Collection:
+    """The same, once on each kind of database."""
+    fill(any_collection, kinds())
+    return any_collection
+
+
 def of(kind: int, *places: int) -> list[int]:
     return [kind * EACH + 1 + place for place in places]
 
@@ -161,9 +168,9 @@ def test_a_new_person_gets_a_diverse_tour_and_one_click_changes_it(home: Collect
     assert liked not in found(recommender.recommend("new", k=KINDS - 1))
 
 
-def test_steering_is_obeyed_by_the_next_page_and_survives_regrouping(home: Collection) -> None:
-    act(home, "like", of(0, *range(8)) + of(1, *range(4)))
-    recommender = Recommender(Engine(home))
+def test_steering_is_obeyed_by_the_next_page_and_survives_regrouping(any_home: Collection) -> None:
+    act(any_home, "like", of(0, *range(8)) + of(1, *range(4)))
+    recommender = Recommender(Engine(any_home))
     tastes = recommender.tastes
     big, small = tastes.interests("ann")
     assert (kind_of(big.id), kind_of(small.id)) == (0, 1) and big.share == pytest.approx(2 / 3, abs=1e-4)
@@ -172,8 +179,8 @@ def test_steering_is_obeyed_by_the_next_page_and_survives_regrouping(home: Colle
     assert found(recommender.recommend("ann"), "because")[1] > before[1]
     tastes.steer("ann", big.id, muted=True)
     assert set(found(recommender.recommend("ann"), "because")) == {1} and 0 not in found(recommender.recommend("ann"))
-    act(home, "like", of(0, *range(8, 20)) + of(1, *range(4, 7)) + of(4, 0))
-    again = {kind_of(one.id): one for one in Recommender(Engine(home)).tastes.interests("ann")}
+    act(any_home, "like", of(0, *range(8, 20)) + of(1, *range(4, 7)) + of(4, 0))
+    again = {kind_of(one.id): one for one in Recommender(Engine(any_home)).tastes.interests("ann")}
     assert again[0].muted and again[1].weight == 10 and again[0].share == 0
     assert (again[4].weight, again[4].muted) == (1.0, False)
     assert set(found(recommender.recommend("ann"), "because")) == {1, 4}
@@ -181,16 +188,16 @@ def test_steering_is_obeyed_by_the_next_page_and_survives_regrouping(home: Colle
     assert 0 in found(recommender.recommend("ann"), "because")
 
 
-def test_a_deleted_interest_counts_no_more_and_stays_seen(home: Collection) -> None:
-    act(home, "like", of(0, *range(8)) + of(1, *range(4)))
-    recommender = Recommender(Engine(home))
+def test_a_deleted_interest_counts_no_more_and_stays_seen(any_home: Collection) -> None:
+    act(any_home, "like", of(0, *range(8)) + of(1, *range(4)))
+    recommender = Recommender(Engine(any_home))
     left = recommender.tastes.drop("ann", of(0, 0)[0])
     assert [kind_of(one.id) for one in left] == [1]
     page = recommender.recommend("ann")
     assert set(found(page, "because")) == {1} and not set(ids(page)) & set(of(0, *range(8)))
-    act(home, "view", of(0, 1))
+    act(any_home, "view", of(0, 1))
     assert [kind_of(one.id) for one in recommender.tastes.interests("ann")] == [1]
-    act(home, "like", of(0, 2))
+    act(any_home, "like", of(0, 2))
     assert {kind_of(one.id): len(one.pictures) for one in recommender.tastes.interests("ann")} == {1: 4, 0: 1}
     with pytest.raises(NotFoundError, match="no interest"):
         recommender.tastes.drop("ann", of(5, 0)[0])
@@ -318,6 +325,13 @@ def test_empty_and_tiny_collections(collection: Collection) -> None:
     for k in (0, 501):
         with pytest.raises(UsageError, match="k is"):
             recommender.recommend("ann", k=k)
+
+
+def test_pages_end_where_a_cursor_can_remember_no_more(home: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.taste.recommend.MOST", 45)
+    recommender = Recommender(Engine(home))
+    second = recommender.recommend("ann", cursor=recommender.recommend("ann").next)
+    assert second.next is not None and recommender.recommend("ann", cursor=second.next).next is None
 
 
 def test_another_collection_state_is_followed(home: Collection) -> None:
