@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from indexer.errors import UsageError
+from indexer.records import IndexInfo
 from indexer.types import Floats, Ids
 from search.engine import Engine
 from search.metrics import Flags
@@ -32,6 +33,8 @@ BLEND = 0.2
 """Share of what isn't explored that comes from others who like the same, where somebody knows them."""
 INTERESTS = 12
 """Interests that one page is made of."""
+_GROWN = 0.05
+"""Share by which a collection may change before its tour is made anew."""
 _NEWEST = 100
 _OTHERS = 200
 
@@ -78,6 +81,8 @@ class _Ground:
 
     generation: int
     tour: Ids
+    of: tuple[IndexInfo, int]
+    """The index that the tour was made of, and how many pictures could be found in it."""
     fresh: Ids
 
 
@@ -158,9 +163,12 @@ class Recommender:
 
     def _ground(self, view: View) -> _Ground:
         with self._lock:
-            if self._kept is None or self._kept.generation != view.snapshot.generation:
-                self._kept = _Ground(view.snapshot.generation, tour(view), self._fresh(view))
-            return self._kept
+            before = self._kept
+            if before is None or before.generation != view.snapshot.generation:
+                now = view.snapshot.index, len(view.alive)
+                stops, of = (before.tour, before.of) if before and _alike(before.of, now) else (tour(view), now)
+                self._kept = before = _Ground(view.snapshot.generation, stops, of, self._fresh(view))
+            return before
 
     def _others(self, view: View, taste: Taste, without: Flags) -> dict[int, float]:
         """Others' favourites by row, best first."""
@@ -189,6 +197,11 @@ class Recommender:
             for id, pick in zip(ids, picks, strict=True)
             if id in paths
         ]
+
+
+def _alike(before: tuple[IndexInfo, int], now: tuple[IndexInfo, int]) -> bool:
+    """Whether a tour still stands for a collection: while pictures come in, it need not be made anew for each."""
+    return before[0].same(now[0]) and abs(now[1] - before[1]) <= _GROWN * before[1]
 
 
 def _some(interests: Sequence[Interest], seed: int) -> list[Interest]:

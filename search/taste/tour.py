@@ -37,7 +37,7 @@ def tour(view: View, seed: int = 0) -> Ids:
 def walk(view: View, stops: Ids, without: Flags, least: int, random: np.random.Generator | None) -> Ids:
     """Rows through the whole collection: a tour, from `random` stops where it is given, then whatever else there is,
     as far as the tour has fewer than `least`."""
-    stops = stops[~without[stops]]
+    stops = stops[view.living[stops] & ~without[stops]]
     if random is not None:
         first = random.permutation(min(STOPS, len(stops)))
         stops = np.concatenate([stops[first], stops[len(first) :]])

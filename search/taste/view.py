@@ -29,10 +29,10 @@ class View:
     """The median cosine of pairs of different pictures at large."""
     spread: float
     """A deviation from it, downwards."""
+    living: Flags = field(repr=False)
+    """For each row, whether it may be found."""
     _rows: Ids = field(repr=False)
     """The row of each picture by its id, -1 where it has none: ids are handed out one after the other."""
-    _living: Flags = field(repr=False)
-    """For each row, whether it may be found."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "View":
@@ -42,14 +42,14 @@ class View:
         rows[snapshot.ids] = np.arange(len(snapshot.ids))
         living = np.zeros(len(snapshot.ids), np.bool_)
         living[alive] = True
-        return cls(snapshot, alive, *_usual(snapshot.sample), rows, living)
+        return cls(snapshot, alive, *_usual(snapshot.sample), living, rows)
 
     def rows(self, ids: Ids, *, living: bool = True) -> Ids:
         """The row of each picture [n]; -1 for those that can't be found now, unless also others than `living` ones
         are wanted, and for those that have no vector here."""
         known = (ids >= 0) & (ids < len(self._rows))
         rows = np.where(known, self._rows[np.where(known, ids, 0)], -1)
-        return np.where(self._living[rows] & (rows >= 0), rows, -1) if living else rows
+        return np.where(self.living[rows] & (rows >= 0), rows, -1) if living else rows
 
     def flags(self, ids: Ids) -> Flags:
         """For each row of the snapshot, whether it is among these pictures [n]."""
