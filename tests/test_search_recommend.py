@@ -2,22 +2,28 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import pytest
 
 from indexer.collection import Collection
 from indexer.errors import NotFoundError, UsageError
+from indexer.records import IndexInfo
 from indexer.types import Floats
+from indexer.vectors import open_store
 from search.engine import Engine
+from search.snapshot import Snapshot
 from search.taste.cursors import read_cursor, write_cursor
 from search.taste.interests import find_interests, grouped
 from search.taste.ranking import DISLIKE, NEAREST
 from search.taste.recommend import INTERESTS, Recommendations, Recommender
 from search.taste.signals import Signals
 from search.taste.slots import DIVERSITY, SAME, share_out
+from search.taste.standing import Setting, Standing
+from search.taste.taste import taste_of
 from search.taste.tour import STOPS, k_medoids
-from search.taste.view import ALIKE
+from search.taste.view import ALIKE, View
 from tests.tastes import EACH, KINDS, fill, kind_of, kinds
 
 
@@ -232,6 +238,24 @@ def test_what_was_set_holds_when_its_picture_is_deleted(home: Collection) -> Non
         0: (3, True),
         1: (3, False),
     }
+
+
+def test_what_is_set_for_one_interest_leaves_its_neighbour_alone() -> None:
+    random = np.random.default_rng(0)
+    crowd = random.standard_normal((400, 64)).astype(np.float32)
+    a, b = np.eye(64, dtype=np.float32)[:2]
+    edge = a + 0.9 * b  # of the first interest, yet much like the second
+    vectors = np.stack([edge, a, a + 0.1 * b, a - 0.1 * b, a - 0.2 * b, b, b - 0.1 * a, b - 0.2 * a, *crowd])
+    vectors = np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+    index = IndexInfo(0, "", "", 64, "Flat", len(vectors))
+    store = open_store("Flat", 64).extended(vectors)
+    view = View.of(Snapshot(0, index, vectors, store, np.arange(len(vectors)), None, vectors[8:]))
+    setting = Setting(0, 1.0, True, datetime(2026, 1, 1))
+    liked, none = np.arange(8), np.zeros(0, np.int64)
+    taste = taste_of(view, Standing(liked, np.ones(8, np.float32), none, none, liked, (setting,)))
+    assert {(0 in one.pictures, one.muted) for one in taste.interests} == {(True, True), (False, False)}
+    other = next(one for one in taste.interests if not one.muted)
+    assert float(vectors[0] @ other.centre) >= view.level(ALIKE), "or it would be no test"
 
 
 def test_of_very_many_interests_each_has_its_turn(collection: Collection) -> None:

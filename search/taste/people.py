@@ -21,6 +21,7 @@ from search.taste.page import EXPLORATION, Offer, compose
 from search.taste.ranking import score
 from search.taste.standing import Standing
 from search.taste.taste import taste_of
+from search.taste.threads import OneThread
 from search.taste.tour import tour, walk
 from search.taste.view import View
 from search.truth import labelled, truth_of
@@ -87,7 +88,8 @@ def evaluate_people(
     items = labelled(list(data))
     vectors, kept, failed = picture_vectors([item.path for item in items], encoder, on_progress, limits)
     truth = truth_of(items).of(kept)
-    figures = list(_figures(vectors, truth.shown, simulated(truth.shown, people, seed), on_progress))
+    with OneThread():
+        figures = list(_figures(vectors, truth.shown, simulated(truth.shown, people, seed), on_progress))
     missing = [{"path": one.where, "reason": one.what} for one in data.problems.of(Kind.MISSING)]
     return {
         "encoder": encoder.name,

@@ -75,19 +75,19 @@ def _usual(view: View, interests: Sequence[Interest]) -> Floats:
 
 
 def _steered(view: View, interests: list[Interest], settings: Sequence[Setting], apart: float) -> list[Interest]:
-    """The interests with what the person set: for the one that holds the picture it was set for; one that holds none
-    of these, as when a group has split, obeys the newest that was set for a picture like its own."""
-    if not settings:
-        return interests
+    """The interests with what the person set, the newest where several apply: for the one that holds the picture it
+    was set for; where none does any more, for those that are like that picture."""
     newest = sorted(settings, key=lambda setting: setting.at, reverse=True)
+    if not newest:
+        return interests
     rows = view.rows(np.array([setting.picture for setting in newest], np.int64), living=False)
-    vectors = view.vectors(rows) * (rows >= 0)[:, np.newaxis]
+    vectors = view.vectors(rows)
+    held = np.isin([setting.picture for setting in newest], [id for one in interests for id in one.pictures])
     steered = []
     for interest in interests:
-        held = [place for place, setting in enumerate(newest) if setting.picture in interest.pictures]
-        near = np.flatnonzero(vectors @ interest.centre >= max(apart, 1e-6)).tolist()
-        chosen = next(iter(held or near), None)
-        if chosen is not None:
-            interest = replace(interest, weight=newest[chosen].weight, muted=newest[chosen].muted)
+        own = [place for place, setting in enumerate(newest) if setting.picture in interest.pictures]
+        like = ~held & (rows >= 0) & (vectors @ interest.centre >= apart)
+        for place in (own or np.flatnonzero(like).tolist())[:1]:
+            interest = replace(interest, weight=newest[place].weight, muted=newest[place].muted)
         steered.append(interest)
     return steered
