@@ -18,6 +18,8 @@ SAME_BITS = 6
 """Bits of 64 by which the perceptual hashes of two versions of one picture differ at most."""
 DAMPING = 0.7
 """Power of an interest's importance: below 1, so that what was liked a hundred times leaves room for the rest."""
+QUALITY = 2.0
+"""Power of how well an interest's best candidates suit: one with little to show takes little room."""
 _BEST = 5
 """Candidates that say how good an interest's are."""
 _BITS = np.array([value.bit_count() for value in range(256)], np.uint8)
@@ -29,7 +31,7 @@ def claims(taste: Taste, scored: Scored) -> list[float]:
     for place, interest in enumerate(taste.interests):
         own = np.sort(scored.score[scored.interest == place])[::-1][:_BEST]
         quality = max(float(own.mean()), 0.01) if len(own) else 0.0
-        found.append(interest.counts**DAMPING * quality if interest.counts > 0 else 0.0)
+        found.append(interest.counts**DAMPING * quality**QUALITY if interest.counts > 0 else 0.0)
     return found
 
 
