@@ -10,15 +10,16 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
-from api.routes import health, models, page, pictures, search, status, tags
+from api.routes import health, models, page, pictures, search, status, tags, taste
 from api.switching import Switching
 from indexer.collection import Collection, Load
 from indexer.config import Settings
 from indexer.encoders import load_encoder
 from search.engine import Engine
+from search.taste.recommend import Recommender
 
 STATIC = Path(__file__).parent / "static"
-_ROUTES = (health, search, pictures, tags, models, status, page)
+_ROUTES = (health, search, pictures, tags, taste, models, status, page)
 
 
 def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:
@@ -34,6 +35,7 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
         with Collection(settings, load) as collection, closing(Switching(collection)) as switching:
             app.state.collection = collection
             app.state.engine = Engine(collection)
+            app.state.recommender = Recommender(app.state.engine)
             app.state.metrics = metrics
             app.state.switching = switching
             yield

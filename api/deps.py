@@ -9,9 +9,12 @@ from api.switching import Switching
 from indexer.collection import Collection
 from search.engine import Engine
 from search.query import Box
+from search.taste.recommend import Recommender
 
 MAX_QUERY = 4096
 """Characters of a query."""
+MAX_NAME = 1024
+"""Characters of a person's name as it comes in, with any spaces around it."""
 
 
 async def _collection(request: Request) -> Collection:
@@ -22,6 +25,11 @@ async def _collection(request: Request) -> Collection:
 async def _engine(request: Request) -> Engine:
     engine: Engine = request.app.state.engine
     return engine
+
+
+async def _recommender(request: Request) -> Recommender:
+    recommender: Recommender = request.app.state.recommender
+    return recommender
 
 
 async def _switching(request: Request) -> Switching:
@@ -35,9 +43,14 @@ async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in
 
 Opened = Annotated[Collection, Depends(_collection)]
 Asked = Annotated[Engine, Depends(_engine)]
+Recommending = Annotated[Recommender, Depends(_recommender)]
 Changing = Annotated[Switching, Depends(_switching)]
 Part = Annotated[Box | None, Depends(_box)]
 Line = Annotated[str, Query(max_length=MAX_QUERY, description="A line of the query language.")]
 K = Annotated[int, Query(description="How many pictures to give.")]
 ShowAll = Annotated[bool, Query(alias="all", description="Also those that don't match well enough.")]
 PictureNumber = Annotated[int, Path(ge=0, le=2**31 - 1, description="A picture's id.")]
+User = Annotated[str, Path(max_length=MAX_NAME, description="A person's name.")]
+AskingUser = Annotated[
+    str | None, Query(max_length=MAX_NAME, description="Rank for this person, by what they liked and disliked.")
+]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import MAX_QUERY
+from api.deps import MAX_NAME, MAX_QUERY
 
 
 class Fields(BaseModel):
@@ -70,6 +70,7 @@ class Question(BaseModel):
     filters: list[FilterIn] | None = Field(None, max_length=100)
     k: int = 20
     all: bool = False
+    user: str | None = Field(None, max_length=MAX_NAME)
 
 
 class CaptionOut(Fields):

@@ -60,7 +60,7 @@ def _picture(id: int) -> dict[str, object]:
         "width": 4000,
         "height": 3000,
         "format": "JPEG",
-        "phash": id,
+        "phash": id * 0x9E3779B97F4A7C15 % 2**64 - 2**63,  # far apart, as those of different pictures are
         "colours": [],
         "added_at": datetime(2026, 1, 1),
     }

@@ -2,10 +2,22 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexer.tables import Base
+
+
+class PersonRow(Base):
+    """One who has done something: what a reader compares to know whether anything of theirs changed."""
+
+    __tablename__ = "person"
+
+    user: Mapped[str] = mapped_column(String(256), primary_key=True)
+    stamp: Mapped[int] = mapped_column(BigInteger)
+    """Of the last change: nanoseconds since 1970, or one more than before where the clock was put back."""
+    rewritten: Mapped[int] = mapped_column(BigInteger)
+    """The stamp of the last change that took something away."""
 
 
 class SignalRow(Base):
@@ -23,8 +35,31 @@ class SignalRow(Base):
 
     __table_args__ = (
         Index("signal_user", "user", "id"),
-        Index("signal_user_picture", "user", "picture_id"),
+        Index("signal_user_picture", "user", "picture_id", "kind", "id"),
         Index("signal_picture", "picture_id"),
+    )
+
+
+class StandingRow(Base):
+    """What a person's signals of one picture come to, so that a million of them are as quickly read as one."""
+
+    __tablename__ = "standing"
+
+    user: Mapped[str] = mapped_column(String(256), primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("picture.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """The kind of signal that stands: see search.taste.signals.standing."""
+    seconds: Mapped[float | None]
+    """The longest look."""
+    at: Mapped[datetime]
+    signal_id: Mapped[int]
+    """The last signal."""
+    counts: Mapped[bool]
+    """It says something of taste; not where the interest that it belonged to was deleted."""
+
+    __table_args__ = (
+        Index("standing_kind", "user", "kind", "counts", "signal_id"),
+        Index("standing_signal", "user", "signal_id"),
     )
 
 

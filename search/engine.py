@@ -13,8 +13,10 @@ from indexer.collection import Collection
 from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.types import Floats, Hits, Ids
 from search.allowed import Allowed, Descendants, allowed, no_descendants
+from search.cutoff import Background
 from search.formula import Formula
 from search.history import History
+from search.order import Ranking
 from search.query import Box, PictureFile, PictureId, Query, Term, parse
 from search.snapshot import Snapshot, take
 from search.subjects import Subjects
@@ -76,8 +78,10 @@ class Engine:
         show_all: bool = False,
         without: int | None = None,
         local_files: bool = True,
+        ranking: Ranking | None = None,
     ) -> Results:
-        """The k best pictures; those below the cut-off only with `show_all`; never the picture `without`.
+        """The k best pictures; those below the cut-off only with `show_all`; never the picture `without`; in the
+        order of a `ranking` where one is given.
 
         Without `local_files`, a query may name files only if they are in the collection: what comes
         over the network must not read this machine's disk.
@@ -95,9 +99,9 @@ class Engine:
             return Results(str(query), snapshot.index.encoder if snapshot else None, None, _ms(started), 0, ())
         allowed = self._allowed(snapshot, query)
         if query.terms or allowed.rows is None:
-            shown, total = self._ranked(snapshot, query, allowed.rows, k, without, show_all)
+            shown, total = self._ranked(snapshot, query, allowed.rows, k, without, show_all, ranking)
         else:
-            shown, total = self._listed(snapshot, allowed.rows, k, without)
+            shown, total = self._listed(snapshot, allowed.rows, k, without, ranking)
         said = (self.collection.notice(snapshot.index.encoder) if query.terms else None, *allowed.notices)
         notice = " ".join(filter(None, said)) or None
         if self._history:
@@ -147,20 +151,34 @@ class Engine:
         parts = [(term.weight, self._subjects.vector(snapshot, term)) for term in query.terms]
         return Formula.of(snapshot, parts)
 
-    def _listed(self, snapshot: Snapshot, rows: Ids, k: int, without: int | None) -> tuple[list[Result], int]:
+    def _listed(
+        self, snapshot: Snapshot, rows: Ids, k: int, without: int | None, ranking: Ranking | None
+    ) -> tuple[list[Result], int]:
         """What filters alone allow, newest first: everything matches as well as can be."""
         rows = rows[snapshot.ids[rows] != without] if without is not None else rows
-        newest = rows[np.argsort(-snapshot.ids[rows])[:k]]
+        newest = rows[np.argsort(-snapshot.ids[rows])[: ranking.depth(k) if ranking else k]]
         hits = Hits(newest, np.ones(len(newest), np.float32))
-        return self._results(snapshot, hits, hits.scores, ["strong"] * len(newest)), len(rows)
+        if ranking:
+            hits = ranking.ranked(snapshot, hits, Background.of(hits.scores, snapshot.count))
+        hits = Hits(hits.rows[:k], hits.scores[:k])
+        return self._results(snapshot, hits, hits.scores, ["strong"] * len(hits.rows)), len(rows)
 
     def _ranked(
-        self, snapshot: Snapshot, query: Query, rows: Ids | None, k: int, without: int | None, show_all: bool
+        self,
+        snapshot: Snapshot,
+        query: Query,
+        rows: Ids | None,
+        k: int,
+        without: int | None,
+        show_all: bool,
+        ranking: Ranking | None,
     ) -> tuple[list[Result], int]:
         """The k best of the allowed rows, judged by the scores of the collection at large, and how many match."""
         formula = self._formula(snapshot, query)
         background = formula.background(snapshot)
-        hits = formula.best(snapshot, k + (without is not None), rows)
+        wanted = k + (without is not None)
+        hits = formula.best(snapshot, ranking.depth(wanted) if ranking else wanted, rows)
+        hits = ranking.ranked(snapshot, hits, background) if ranking else hits
         results = self._results(snapshot, hits, background.percentile(hits.scores), background.verdicts(hits.scores))
         shown = [one for one in results if one.id != without and (show_all or one.verdict != "no match")][:k]
         if show_all:

@@ -18,6 +18,7 @@ EncoderName = Annotated[
         show_default=False,
     ),
 ]
+UserName = Annotated[str | None, typer.Option("--user", metavar="NAME", help="Whom it is about.", show_default=False)]
 K = Annotated[int, typer.Option("-k", metavar="N", help="How many pictures to show.")]
 All = Annotated[bool, typer.Option("--all", help="Also those that don't match well enough.")]
 Images = Annotated[

@@ -11,6 +11,8 @@ from api.cli.output import note, print_json, say, table
 from indexer.collection import Collection
 from search.engine import Engine, Result, Results
 from search.query import parse
+from search.taste.personal import personal
+from search.taste.tastes import Tastes
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _TAGS = 3
@@ -48,6 +50,9 @@ def search(
     k: K = 20,
     show_all: All = False,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every picture: so far always done.")] = False,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Rank for this person, by their taste.", show_default=False)
+    ] = None,
     json: Json = False,
     home: Home = None,
 ) -> int:
@@ -57,7 +62,9 @@ def search(
     #12[10,20,200,150] (a part of a picture). tag:indoor and -tag:blurred keep only pictures with, or without, a tag.
     """
     with opened(context, home) as collection:
-        results = Engine(collection).search(" ".join(query), k=k, show_all=show_all)
+        engine = Engine(collection)
+        ranking = personal(Tastes(engine), user)
+        results = engine.search(" ".join(query), k=k, show_all=show_all, ranking=ranking)
         show(collection, results, as_json=json)
     return 0
 

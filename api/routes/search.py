@@ -5,23 +5,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 
-from api.deps import MAX_QUERY, Asked, K, Line, ShowAll
+from api.deps import MAX_QUERY, Asked, AskingUser, K, Line, Recommending, ShowAll
 from api.schemas import Answer, Question
 from indexer.errors import UsageError
 from search.engine import Results
 from search.query import PictureBytes, Query, Term, from_json, parse, parse_parts
+from search.taste.personal import personal
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
 
 @router.get("", response_model=Answer)
-def search(engine: Asked, q: Line = "", k: K = 20, show_all: ShowAll = False) -> Results:
+def search(
+    engine: Asked,
+    recommender: Recommending,
+    q: Line = "",
+    k: K = 20,
+    show_all: ShowAll = False,
+    user: AskingUser = None,
+) -> Results:
     """The k best pictures for a line of the query language."""
-    return engine.search(q, k=k, show_all=show_all, local_files=False)
+    ranking = personal(recommender.tastes, user)
+    return engine.search(q, k=k, show_all=show_all, local_files=False, ranking=ranking)
 
 
 @router.post("", response_model=Answer)
-def search_json(engine: Asked, question: Question) -> Results:
+def search_json(engine: Asked, recommender: Recommending, question: Question) -> Results:
     """The same for a JSON body, whose query is a line or a tree of terms."""
     parts = {"terms": question.terms, "filters": question.filters}
     tree = {
@@ -30,7 +39,8 @@ def search_json(engine: Asked, question: Question) -> Results:
     if (question.query is None) == all(part is None for part in parts.values()):
         raise UsageError("A JSON search has either a query (a line), or terms and filters.")
     query = from_json(tree) if question.query is None else parse(question.query)
-    return engine.search(query, k=question.k, show_all=question.all, local_files=False)
+    ranking = personal(recommender.tastes, question.user)
+    return engine.search(query, k=question.k, show_all=question.all, local_files=False, ranking=ranking)
 
 
 @router.post("/picture", response_model=Answer)
