@@ -4,9 +4,12 @@ Either alone is beaten on some data by a factorisation; together they were the b
 learn from is weighted alike: who likes everything, and what everybody likes, say less.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
@@ -19,13 +22,13 @@ from search.taste.histories import Histories
 class Weighting:
     """How much likes count, and how much is made of them; the defaults suit data that are too few to choose by."""
 
-    ridge: float = 400.0
+    ridge: float = 800.0
     """The regularisation of EASE, in likes."""
     people: float = 0.25
     """What a person liked is divided by how much that is, to this power."""
     items: float = 0.25
     """An item's likes are divided by their number to this power, and so are its scores: popularity counts less."""
-    memory: float | None = 10.0
+    memory: float | None = 5.0
     """So many likes ago, one counts e times less for what is liked next; None where all count the same."""
     factors: int = 64
     """Directions that are projected on; fewer where there are hardly more people."""
@@ -53,6 +56,22 @@ class Blended:
         if not share:
             return own.astype(np.float32)
         return ((1 - share) * own + share * _standard((asked @ self.directions.T) @ self.directions)).astype(np.float32)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that was learned, as arrays for a file; no names, and likes only as numbers."""
+        numbers = np.array([0.0 if value is None else float(value) for value in asdict(self.weighting).values()])
+        return {"weighting": numbers, "scale": self.scale, "directions": self.directions, **self.ease.state()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, NDArray[Any]]) -> "Blended":
+        """The model that `state` was taken of."""
+        model = cls.__new__(cls)
+        names = [field.name for field in fields(Weighting)]
+        values: dict[str, Any] = dict(zip(names, state["weighting"].tolist(), strict=True))
+        values |= {"factors": int(values["factors"]), "memory": values["memory"] or None}
+        model.weighting, model.scale, model.directions = Weighting(**values), state["scale"], state["directions"]
+        model.ease = Ease.restored(state)
+        return model
 
 
 def _directions(weighted: sparse.csr_matrix, factors: int) -> Doubles:

@@ -6,6 +6,9 @@ history q scores items by q - (q P) / diagonal of P. Where there are fewer peopl
 inverse of AA' + r (Woodbury's identity), a matrix of people: no matrix of items is ever made.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -53,6 +56,24 @@ class Ease:
             projected = told / self.ridge
             projected[:, self.known] = told[:, self.known] @ self.inverse
         return np.asarray(told - projected / self.diagonal)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that was learned, as arrays."""
+        parts = {name: getattr(self.liked, name) for name in ("data", "indices", "indptr", "shape")}
+        inverse = self.inverse.astype(np.float32)
+        own = {"known": self.known, "ridge": self.ridge, "by_people": self.by_people, "diagonal": self.diagonal}
+        return {name: np.asarray(value) for name, value in (parts | own | {"inverse": inverse}).items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, NDArray[Any]]) -> "Ease":
+        """The model that `state` was taken of, its inverse in single precision."""
+        model = cls.__new__(cls)
+        parts = state["data"], state["indices"], state["indptr"]
+        model.liked = sparse.csr_matrix(parts, shape=tuple(state["shape"].tolist()))
+        model.known, model.diagonal = state["known"], state["diagonal"]
+        model.ridge, model.by_people = float(state["ridge"]), bool(state["by_people"])
+        model.inverse = state["inverse"].astype(np.float64)
+        return model
 
     def _diagonal(self) -> Doubles:
         """The diagonal of P [items]."""

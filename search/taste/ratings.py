@@ -91,8 +91,9 @@ def _rated(path: Path) -> Ratings:
 
 
 def _counted(folder: Path) -> Ratings:
-    problems, counts, tested = Problems(), {}, {}
-    read = 0
+    problems, read = Problems(), 0
+    counts: dict[tuple[str, str], float] = {}
+    tested: dict[tuple[str, str], bool] = {}
     for name in (_TRAIN, _TEST):
         for user, item, count in _text_rows(folder / name, problems):
             read += 1
@@ -107,7 +108,7 @@ def _counted(folder: Path) -> Ratings:
 
 def _likes(rows: Sequence[tuple[str, str, float, float]], timed: bool) -> Likes:
     """Numbers for names, in the order of the names as numbers where they are some."""
-    users, items = (_numbered([row[place] for row in rows]) for place in (0, 1))
+    users, items = _numbered([row[0] for row in rows]), _numbered([row[1] for row in rows])
     amounts = np.array([row[2] for row in rows], np.float32)
     times = np.array([row[3] for row in rows]).astype(np.int64) if timed else None
     return Likes(users[0], items[0], amounts, times, (users[1], items[1]))
