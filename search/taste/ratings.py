@@ -97,7 +97,7 @@ def _counted(folder: Path) -> Ratings:
     for name in (_TRAIN, _TEST):
         for user, item, count in _text_rows(folder / name, problems):
             read += 1
-            if name == _TEST and (user, item) not in tested and (user, item) in counts:
+            if name == _TEST and tested.get((user, item)) is False:
                 problems.add(Kind.CONFLICT, name, f"user {user} has item {item} in both parts: kept for training")
                 continue
             counts[user, item] = counts.get((user, item), 0.0) + count
