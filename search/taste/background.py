@@ -97,7 +97,7 @@ def _save(model: Collaborative, path: Path) -> None:
 def _load(path: Path) -> Collaborative | None:
     """The model of a file; None where there is none that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             format, count, last = file["marks"].tolist()
             if format != _FORMAT:
                 return None
