@@ -1,7 +1,9 @@
 """Collaborative models against closed forms and brute force, splits by their properties, and the trial of them."""
 
 import itertools
+import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
-from indexer.errors import NotFoundError, UsageError
+from api.cli import main
+from api.cli.trial import show_trial
+from indexer.errors import DependencyError, NotFoundError, UsageError
 from indexer.types import Floats
 from search.metrics import Flags, ndcg_at_k, places, shares_found
 from search.taste.blended import Blended, Weighting
@@ -265,3 +269,28 @@ def test_the_test_part_chooses_nothing(tmp_path: Path) -> None:
         figures = evaluate_ratings(tmp_path, models=SMALL)
         chosen.append([(row["parameters"], row["validation"]) for row in figures["models"]])
     assert chosen[0] == chosen[1]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{user},{(user + step) % 12},5,{step}" for user in range(24) for step in range(6)]
+    command = ["evaluate", "recommend", str(rated(tmp_path, *lines, "1,2,nan,3"))]
+    assert main([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    figures = json.loads(said.out)
+    assert [row["name"] for row in figures["models"]] == list(MODELS)
+    assert all(0 <= row[name] <= 1 for row in figures["models"] for name in ("recall@20", "ndcg@10"))
+    assert figures["problems"]["counts"] == {"record": 1} and "train" in said.err
+    show_trial(figures)
+    shown = capsys.readouterr().out
+    assert "24 of 24 people" in shown and "record: 1" in shown and "pixloom" in shown
+    assert main([*command, "--plot", str(tmp_path / "x.png")]) == 2
+    assert main(["evaluate", "recommend", str(tmp_path / "none")]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["evaluate", "recommend", str(tmp_path / "empty"), "--json"]) == 2
+    assert "ratings.csv" in json.loads(capsys.readouterr().out)["detail"]
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)
+    with pytest.raises(DependencyError, match=r"pixloom\[recommend\]"):
+        MODELS["als"].fit(Histories.of(likes_of(random_likes(5, 5))))

@@ -50,12 +50,13 @@ class Blended:
 
     def scores(self, histories: Histories) -> Floats:
         """[q, items] for histories [q, items]; higher is likelier to be liked next."""
-        asked = histories.recalled(self.weighting.memory, amounts=True) @ sparse.diags(self.scale)
-        share = self.weighting.share if len(self.directions) else 0.0
+        asked = histories.recalled(self.weighting.memory, amounts=True)
+        asked.data *= self.scale[asked.indices]
+        share = self.weighting.share if self.directions.shape[1] else 0.0
         own = _standard(self.ease.scores(asked))
         if not share:
             return own.astype(np.float32)
-        return ((1 - share) * own + share * _standard((asked @ self.directions.T) @ self.directions)).astype(np.float32)
+        return ((1 - share) * own + share * _standard((asked @ self.directions) @ self.directions.T)).astype(np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that was learned, as arrays for a file; no names, and likes only as numbers."""
@@ -75,14 +76,14 @@ class Blended:
 
 
 def _directions(weighted: sparse.csr_matrix, factors: int) -> Doubles:
-    """The right singular vectors [factors, items] of the largest singular values: a history is projected on them
+    """The right singular vectors [items, factors] of the largest singular values: a history is projected on them
     (PureSVD; Cremonesi, Koren and Turrin 2010)."""
     factors = min(factors, min(weighted.shape) // 4)
     if factors < 1 or not weighted.nnz:
-        return np.zeros((0, weighted.shape[1]))
+        return np.zeros((weighted.shape[1], 0))
     # Begun with ones rather than by lot, so that every run gives the same.
     begin = np.ones(min(weighted.shape))
-    return np.asarray(svds(weighted, k=factors, v0=begin, return_singular_vectors="vh")[2])
+    return np.ascontiguousarray(svds(weighted, k=factors, v0=begin, return_singular_vectors="vh")[2].T)
 
 
 def _standard(scores: Doubles) -> Doubles:

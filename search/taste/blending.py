@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from indexer.types import Floats, Ids
 from search import metrics
 from search.taste.blended import Blended
+from search.taste.ease import LARGEST, Doubles
 from search.taste.histories import Histories, Likes, newest_held_out
 
 LEAST_JUDGED = 20
@@ -20,7 +21,8 @@ _JUDGED, _CANDIDATES, _NEWEST = 200, 2000, 20
 """People who are judged, pictures that a held-out one must be told from, likes that content is compared with: at
 most."""
 
-Doubles = NDArray[np.float64]
+_BLOCK = 32
+"""People whose scores of all items are held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Blend:
     blended: float | None = None
 
 
-def blend_weight(likes: Likes, pictures: Ids, everything: Ids, vectors: Callable[[Ids], Floats]) -> Blend:
+def blend_weight(
+    likes: Likes, pictures: Ids, everything: Ids, vectors: Callable[[Ids], Floats], largest: int = LARGEST
+) -> Blend:
     """The weight under which the newest like of each person, held out, ranks best among a sample of pictures.
 
     `pictures` [items] are those of `likes`, `everything` [n] those that could be recommended, and `vectors` gives the
@@ -53,8 +57,10 @@ def blend_weight(likes: Likes, pictures: Ids, everything: Ids, vectors: Callable
     candidates = _candidates(lot, pictures[wanted], everything)
     places = np.minimum(np.searchsorted(pictures, candidates), len(pictures) - 1)
     known = pictures[places] == candidates
-    seen = rest.amounts[judged].toarray()[:, places] * known > 0
-    told = Blended(rest).scores(_some(rest, judged))[:, places] * known
+    seen = rest.amounts[judged][:, places].toarray() * known > 0
+    model = Blended(rest, largest=largest)
+    blocks = (judged[start : start + _BLOCK] for start in range(0, len(judged), _BLOCK))
+    told = np.concatenate([model.scores(_some(rest, block))[:, places] for block in blocks]) * known
     by_others, by_content = _scaled(told), _scaled(_content(rest, judged, pictures, vectors, vectors(candidates)))
     relevant = candidates == pictures[wanted][:, np.newaxis]
     quality = {w: _quality((1 - w) * by_content + w * by_others, seen, relevant) for w in WEIGHTS}

@@ -54,12 +54,12 @@ def _grid(**values: tuple[Any, ...]) -> tuple[Parameters, ...]:
 
 MODELS = {
     "popularity": Contender(Popularity, ({},)),
-    "item-knn": Contender(ItemNeighbours, _grid(neighbours=(20, 50, 100, 200, 400), shrinkage=(0.0, 10.0, 50.0))),
+    "item-knn": Contender(ItemNeighbours, _grid(neighbours=(20, 50, 100, 200, 400, 1000), shrinkage=(0.0, 10.0, 50.0))),
     "als": Contender(
         als, _grid(factors=(64, 128), regularization=(0.01, 3.0, 10.0), alpha=(1.0, 5.0, 20.0), iterations=(10, 20))
     ),
     "bpr": Contender(
-        bpr, _grid(factors=(32, 64), regularization=(0.003, 0.03), learning_rate=(0.02, 0.1), iterations=(50, 150))
+        bpr, _grid(factors=(32, 64), regularization=(0.003, 0.03), learning_rate=(0.02, 0.1), iterations=(50, 100, 200))
     ),
     "ease": Contender(PlainEase, _grid(ridge=(30.0, 60.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1600.0))),
     "pixloom": Contender(_blended, _grid(ridge=(400.0, 800.0, 1600.0), memory=(5.0, 10.0), share=(0.2, 0.4))),

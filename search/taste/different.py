@@ -17,12 +17,12 @@ from search.query import Box
 from search.snapshot import Snapshot
 from search.taste.variety import fold, varied
 
-DIVERSITY = 0.5
+DIVERSITY = 1.0
 """What likeness to a picture that is shown already costs, where likeness to the one asked about counts 1."""
 CLEARLY = 0.65
 """How near a picture must be, on the way from the usual likeness (0) to that of the nearest (1)."""
-_POOL, _TIMES = 100, 5
-"""Nearest pictures to choose from: so many, or so many times what is asked for."""
+_LEAST, _TIMES, _MOST = 100, 5, 1000
+"""Nearest pictures to choose from: so many times what is asked for, within these bounds."""
 _AT_ONCE = 500
 
 
@@ -37,7 +37,8 @@ def similar_but_different(
     started = time.perf_counter()
     if not 1 <= k <= MAX_K:
         raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures.")
-    found = engine.similar(picture, k=min(max(_POOL, _TIMES * k), MAX_K), box=box, show_all=show_all)
+    pool = max(k, min(max(_LEAST, _TIMES * k), _MOST))
+    found = engine.similar(picture, k=pool, box=box, show_all=show_all)
     snapshot = engine.snapshot()
     if snapshot is None or not found.results:
         return found
@@ -66,13 +67,15 @@ def _chosen(
     return sorted(int(heads[place]) for place in varied(scores[:near], vectors[heads[:near]], k, DIVERSITY))
 
 
-def vectors_of(snapshot: Snapshot, ids: Sequence[int]) -> Floats:
+def vectors_of(snapshot: Snapshot | None, ids: Sequence[int]) -> Floats:
     """Unit-norm vectors [n, dimension] of pictures, 0 for those that the index doesn't have."""
-    order = np.argsort(snapshot.ids, kind="stable")
-    places = np.minimum(np.searchsorted(snapshot.ids, ids, sorter=order), len(order) - 1)
-    rows = order[places]
-    vectors = np.array(snapshot.vectors[rows], np.float32)
-    vectors[snapshot.ids[rows] != np.asarray(ids, np.int64)] = 0
+    if snapshot is None or not len(snapshot.ids):
+        return np.zeros((len(ids), 1), np.float32)
+    rows = np.flatnonzero(np.isin(snapshot.ids, ids))
+    held = dict(zip(snapshot.ids[rows].tolist(), rows.tolist(), strict=True))
+    vectors = np.zeros((len(ids), snapshot.vectors.shape[1]), np.float32)
+    known = [place for place, id in enumerate(ids) if id in held]
+    vectors[known] = snapshot.vectors[[held[ids[place]] for place in known]]
     return vectors
 
 

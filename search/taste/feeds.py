@@ -13,6 +13,7 @@ from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.signal_tables import SignalRow
 from indexer.tables import PictureRow
+from indexer.types import Floats
 from search.engine import Engine
 from search.taste.different import vectors_of
 from search.taste.variety import fold, varied
@@ -88,7 +89,11 @@ def on_this_day(engine: Engine, day: date | None = None, *, k: int = 20, user: s
         raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures of each year.")
     day = day or datetime.now(UTC).astimezone().date()
     found = _found(engine.collection, day, user)
-    years = [_year(engine, day, year, some, k) for year, some in sorted(found.items(), reverse=True)]
+    ids = [one.id for some in found.values() for one in some]
+    snapshot = engine.snapshot() if ids else None
+    looks = dict(zip(ids, vectors_of(snapshot, ids), strict=True))
+    paths = engine.collection.catalog.paths(ids)
+    years = [_year(day, year, some, k, looks, paths) for year, some in sorted(found.items(), reverse=True)]
     took = round((time.perf_counter() - started) * 1000, 2)
     return OnThisDay(day, took, tuple(year for year in years if year.pictures))
 
@@ -174,17 +179,16 @@ def _worth(one: _Found) -> float:
     return _STAR * one.rating + _LIKE * one.liked - _DAY * one.days
 
 
-def _year(engine: Engine, day: date, year: int, some: Sequence[_Found], k: int) -> Year:
-    ids = [one.id for one in some]
-    snapshot = engine.snapshot()
-    vectors = vectors_of(snapshot, ids) if snapshot and len(snapshot.ids) else np.zeros((len(ids), 1), np.float32)
+def _year(
+    day: date, year: int, some: Sequence[_Found], k: int, looks: dict[int, Floats], paths: dict[int, str]
+) -> Year:
+    vectors = np.stack([looks[one.id] for one in some])
     groups = fold(vectors, [one.phash for one in some])
     heads = [group[0] for group in groups]
     worth = np.array([_worth(some[head]) for head in heads])
-    paths = engine.collection.catalog.paths([ids[head] for head in heads])
     pictures = []
     for place in varied(worth, vectors[heads], k, DIVERSITY):
-        one, alike = some[heads[place]], tuple(ids[other] for other in groups[place][1:])
+        one, alike = some[heads[place]], tuple(some[other].id for other in groups[place][1:])
         if one.id in paths:  # it may have gone since it was found
             pictures.append(Memory(one.id, paths[one.id], one.captured_at, one.days, alike))
     return Year(year, day.year - year, len(some), tuple(pictures))

@@ -161,4 +161,4 @@ def _blend(collection: Collection, pictures: Ids, likes: Likes) -> Blend:
         rows = order[np.minimum(np.searchsorted(ids, some, sorter=order), len(ids) - 1)]
         return np.where((ids[rows] == some)[:, np.newaxis], vectors[rows], 0).astype(np.float32)
 
-    return blend_weight(likes, pictures, living, of)
+    return blend_weight(likes, pictures, living, of, _LARGEST)

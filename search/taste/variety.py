@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.look import hamming
 from indexer.types import Floats
 
 SAME = 0.97
 """Cosine from which two pictures are versions of one."""
 SAME_BITS = 6
 """Bits of 64 by which the perceptual hashes of two versions of one picture differ at most."""
+_ALL = 2**64 - 1
 
 
 def fold(vectors: Floats, hashes: Sequence[int]) -> list[list[int]]:
@@ -21,17 +21,16 @@ def fold(vectors: Floats, hashes: Sequence[int]) -> list[list[int]]:
     which pictures of one colour share, says nothing.
     """
     groups: list[list[int]] = []
+    heads, marks = np.empty_like(vectors), np.empty(len(hashes), np.uint64)  # of the groups so far
     for place, (vector, hash) in enumerate(zip(vectors, hashes, strict=True)):
-        heads = [group[0] for group in groups]
-        cosines = vectors[heads] @ vector
-        same = [
-            n
-            for n, head in enumerate(heads)
-            if cosines[n] >= SAME or (hash and hashes[head] and hamming(hash, hashes[head]) <= SAME_BITS)
-        ]
-        if same:
-            groups[same[0]].append(place)
+        count, mark = len(groups), np.uint64(hash & _ALL)
+        bits = np.unpackbits((marks[:count] ^ mark).view(np.uint8)).reshape(count, 64).sum(axis=1)
+        alike = (bits <= SAME_BITS) & (marks[:count] != 0) & bool(mark)
+        same = np.flatnonzero(alike | (heads[:count] @ vector >= SAME))
+        if len(same):
+            groups[int(same[0])].append(place)
         else:
+            heads[count], marks[count] = vector, mark
             groups.append([place])
     return groups
 
