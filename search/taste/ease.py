@@ -53,7 +53,7 @@ class Ease:
         scored too, by the rest of it."""
         told: Doubles = asked.toarray()
         if self.by_people:
-            projected = (told - np.asarray(((asked @ self.liked.T) @ self.inverse) @ self.liked)) / self.ridge
+            projected = (told - np.asarray(((self.liked @ told.T).T @ self.inverse) @ self.liked)) / self.ridge
         else:
             projected = told / self.ridge
             projected[:, self.known] = told[:, self.known] @ self.inverse

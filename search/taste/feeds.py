@@ -110,10 +110,10 @@ def _found(collection: Collection, day: date, user: str | None) -> dict[int, lis
     """Year -> its pictures that come into question, best first."""
     found: dict[int, list[_Found]] = {}
     with collection.catalog.database.read() as connection:
-        earliest = connection.scalar(select(func.min(PictureRow.captured_at)).where(PictureRow.live))
+        earliest = connection.scalar(select(func.min(PictureRow.captured_at)))
         years = range(earliest.year, day.year) if earliest else range(0)
         for start in range(0, len(years), _AT_ONCE):
-            rows = connection.execute(_near(day, years[start : start + _AT_ONCE])).all()
+            rows = [row for row in connection.execute(_near(day, years[start : start + _AT_ONCE])) if row.live]
             opinions = opinions_of(connection, user, [row.id for row in rows]) if user else {}
             for row in rows:
                 year, days = min(((one, _apart(row.captured_at, day, one)) for one in _around(row, day)), key=_second)
@@ -131,12 +131,9 @@ def _near(day: date, years: Sequence[int]) -> Select[Any]:
         middle = datetime.combine(anniversary(day, year), datetime.min.time())
         start = middle - timedelta(days=NEAREST) if middle.year > 1 else middle
         spans.append(and_(PictureRow.captured_at >= start, PictureRow.captured_at < middle + timedelta(NEAREST + 1)))
+    # Whether they live is asked afterwards: SQLite would rather go by that, through nearly all there are.
     table = PictureRow.__table__.c
-    return (
-        select(table.id, table.captured_at, table.rating, table.phash)
-        .where(PictureRow.live, or_(*spans))
-        .order_by(PictureRow.id)
-    )
+    return select(table.id, table.captured_at, table.rating, table.phash, table.live).where(or_(*spans))
 
 
 def _around(row: Any, day: date) -> list[int]:

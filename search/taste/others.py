@@ -20,6 +20,8 @@ LEAST_PEOPLE, LEAST_LIKES = 5, 2
 together."""
 MOST_LIKES = 500
 """The newest likes of a person that are learned from."""
+MOST_SCORED = 1000
+"""Pictures that are scored for a person."""
 LONG_LOOK = 10.0
 """Seconds from which a view counts as liking a little."""
 AMOUNTS = {"like": 1.0, "download": 0.7, "tune": 0.7, "view": 0.4}
@@ -55,7 +57,8 @@ class Collaborative:
     def scores(self, liked: Sequence[int]) -> dict[int, float]:
         """Picture -> how well it goes with the liked ones, newest first, above 0 and at most 1, the best being 1.
 
-        Only pictures that go with them better than the average does; none where nobody else liked any of these.
+        Only the best MOST_SCORED, and no picture that goes with them less than the average does; none where nobody
+        else liked any of these. Best first.
         """
         ids = np.array(list(dict.fromkeys(liked))[:MOST_LIKES], np.int64)
         places = np.minimum(np.searchsorted(self.pictures, ids), len(self.pictures) - 1)
@@ -68,9 +71,10 @@ class Collaborative:
         likes = Likes(np.zeros_like(items), items, np.ones(len(items), np.float32), newest_first, shape)
         scores = self.model.scores(Histories.of(likes))[0]
         scores[items] = 0
-        good = np.flatnonzero(scores > 0)
-        best = float(scores.max(initial=0))
-        return {int(self.pictures[place]): float(scores[place] / best) for place in good}
+        best = np.argsort(-scores, kind="stable")[:MOST_SCORED]
+        good = best[scores[best] > 0]
+        values = scores[good] / scores[good].max(initial=1e-12)
+        return dict(zip(self.pictures[good].tolist(), values.tolist(), strict=True))
 
 
 def train(collection: Collection) -> Collaborative | None:
