@@ -19,6 +19,7 @@ from api.cli.trial import show_trial
 from indexer.errors import DependencyError, NotFoundError, UsageError
 from indexer.types import Floats
 from search.metrics import Flags, ndcg_at_k, places, shares_found
+from search.taste import trial
 from search.taste.blended import Blended, Weighting
 from search.taste.collaborative import MODELS, Contender, PlainEase
 from search.taste.ease import Ease
@@ -230,6 +231,12 @@ def test_data_that_are_none(tmp_path: Path) -> None:
     for lines in (("1,2,5,4",), ("1,2,5,4", "1,3,5,5"), tuple(f"{user},1,5,5" for user in range(9))):
         with pytest.raises(UsageError, match="leaves nothing to hold out"):
             evaluate_ratings(rated(tmp_path, *lines))
+
+
+def test_data_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "LARGEST", 5)
+    with pytest.raises(UsageError, match="2 people and 3 items"):
+        evaluate_ratings(rated(tmp_path, "1,1,5,1", "1,2,5,2", "1,3,5,3", "2,3,5,3"))
 
 
 SMALL = {

@@ -118,6 +118,8 @@ def test_odd_questions(collection: Collection) -> None:
     for k in (0, 10_000):
         with pytest.raises(UsageError, match="k is"):
             on_this_day(engine, k=k)
+    with pytest.raises(UsageError, match="1 to 1000"):
+        similar_but_different(engine, 7, k=1001)
     with pytest.raises(NotFoundError):
         similar_but_different(engine, 7)
 

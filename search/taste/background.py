@@ -49,11 +49,12 @@ class Others:
                 self._thread.start()
             return self._model
 
-    def close(self) -> None:
-        """Wait for what is under way; nothing new begins."""
+    def close(self, wait: float = 5.0) -> None:
+        """Begin nothing new, and wait so many seconds for what is under way; the end of the process stops it, which
+        does no harm."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(wait)
 
     def refresh(self) -> Collaborative | None:
         """Look, and learn if it is worth it, now and in this thread; the model of then."""
@@ -72,7 +73,7 @@ class Others:
 
     def _work(self) -> None:
         # What goes wrong here must not reach an answer: the model of before stays, and the next look tries again.
-        with suppress(PixloomError, OSError, FloatingPointError, MemoryError):
+        with suppress(PixloomError, OSError, ArithmeticError, MemoryError):
             self.refresh()
 
     def _outdated(self, known: Mark) -> bool:

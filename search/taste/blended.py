@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import ArpackError, svds
 
 from indexer.types import Floats
 from search.taste.ease import LARGEST, Doubles, Ease
@@ -83,7 +83,10 @@ def _directions(weighted: sparse.csr_matrix, factors: int) -> Doubles:
         return np.zeros((weighted.shape[1], 0))
     # Begun with ones rather than by lot, so that every run gives the same.
     begin = np.ones(min(weighted.shape))
-    return np.ascontiguousarray(svds(weighted, k=factors, v0=begin, return_singular_vectors="vh")[2].T)
+    try:
+        return np.ascontiguousarray(svds(weighted, k=factors, v0=begin, return_singular_vectors="vh")[2].T)
+    except ArpackError:  # it doesn't converge for a few degenerate matrices: EASE does without
+        return np.zeros((weighted.shape[1], 0))
 
 
 def _standard(scores: Doubles) -> Doubles:

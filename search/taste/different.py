@@ -12,7 +12,7 @@ from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.tables import PictureRow
 from indexer.types import Floats
-from search.engine import MAX_K, Engine, Result, Results
+from search.engine import Engine, Result, Results
 from search.query import Box
 from search.snapshot import Snapshot
 from search.taste.variety import fold, varied
@@ -21,7 +21,7 @@ DIVERSITY = 1.0
 """What likeness to a picture that is shown already costs, where likeness to the one asked about counts 1."""
 CLEARLY = 0.65
 """How near a picture must be, on the way from the usual likeness (0) to that of the nearest (1)."""
-_LEAST, _TIMES, _MOST = 100, 5, 1000
+_LEAST, _TIMES, MOST = 100, 5, 1000
 """Nearest pictures to choose from: so many times what is asked for, within these bounds."""
 _AT_ONCE = 500
 
@@ -35,9 +35,9 @@ def similar_but_different(
     come only where there are too few others. Errors as for `Engine.similar`.
     """
     started = time.perf_counter()
-    if not 1 <= k <= MAX_K:
-        raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures.")
-    pool = max(k, min(max(_LEAST, _TIMES * k), _MOST))
+    if not 1 <= k <= MOST:
+        raise UsageError(f"k is {k}: ask for 1 to {MOST} pictures that differ.")
+    pool = min(max(_LEAST, _TIMES * k), MOST)
     found = engine.similar(picture, k=pool, box=box, show_all=show_all)
     snapshot = engine.snapshot()
     if snapshot is None or not found.results:

@@ -1,5 +1,6 @@
 """A trial of collaborative models on ratings: each with the parameters that suit a part held out, judged by another."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from search.taste.histories import Histories, Likes, newest_held_out, share_held
 from search.taste.ratings import Ratings, read_ratings
 
 SEED = 0
+LARGEST = 60_000_000
+"""Scores that are held at once, of all items for all people: 2 GB where a model needs them in double precision."""
 _SHARE = 0.2
 """Of each person's likes that are held out to choose parameters by, where no time is known."""
 _BLOCK = 512
@@ -69,6 +72,11 @@ def evaluate_ratings(
     nothing can be held out.
     """
     data = read_ratings(path)
+    if math.prod(data.likes.shape) > LARGEST:
+        raise UsageError(
+            f"{path} has {data.likes.shape[0]} people and {data.likes.shape[1]} items, whose product may be at most "
+            f"{LARGEST} here: take a part of the people."
+        )
     choosing, judging, how = _splits(data)
     if not len(choosing.judged) or not len(judging.judged):
         raise UsageError(f"{path} leaves nothing to hold out: it needs people who like three items or more.")
