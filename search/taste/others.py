@@ -71,10 +71,12 @@ class Collaborative:
         likes = Likes(np.zeros_like(items), items, np.ones(len(items), np.float32), newest_first, shape)
         scores = self.model.scores(Histories.of(likes))[0]
         scores[items] = 0
-        best = np.argsort(-scores, kind="stable")[:MOST_SCORED]
-        good = best[scores[best] > 0]
-        values = scores[good] / scores[good].max(initial=1e-12)
-        return dict(zip(self.pictures[good].tolist(), values.tolist(), strict=True))
+        best = np.flatnonzero(scores > 0)
+        if len(best) > MOST_SCORED:
+            best = np.sort(best[np.argpartition(-scores[best], MOST_SCORED)[:MOST_SCORED]])
+        best = best[np.argsort(-scores[best], kind="stable")]
+        values = scores[best] / scores[best].max(initial=1e-12)
+        return dict(zip(self.pictures[best].tolist(), values.tolist(), strict=True))
 
 
 def train(collection: Collection) -> Collaborative | None:
