@@ -92,7 +92,9 @@ def on_this_day(engine: Engine, day: date | None = None, *, k: int = 20, user: s
     ids = [one.id for some in found.values() for one in some]
     snapshot = engine.snapshot() if ids else None
     looks = dict(zip(ids, vectors_of(snapshot, ids), strict=True))
-    paths = engine.collection.catalog.paths(ids)
+    paths: dict[int, str] = {}
+    for start in range(0, len(ids), _MOST):
+        paths |= engine.collection.catalog.paths(ids[start : start + _MOST])
     years = [_year(day, year, some, k, looks, paths) for year, some in sorted(found.items(), reverse=True)]
     took = round((time.perf_counter() - started) * 1000, 2)
     return OnThisDay(day, took, tuple(year for year in years if year.pictures))
