@@ -1,6 +1,6 @@
 """The shapes of what HTTP gives and takes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -137,6 +137,33 @@ class Page(BaseModel):
 
     pictures: list[PictureRef]
     next: int | None
+
+
+class MemoryOut(Fields):
+    """A picture of a day; it lies `days` from the one asked about, and `alike` are versions folded into it."""
+
+    id: int
+    path: str
+    captured_at: datetime
+    days: int
+    alike: list[int]
+
+
+class YearOut(Fields):
+    """The pictures of one year, best and most varied first; `total` counts all of them."""
+
+    year: int
+    ago: int
+    total: int
+    pictures: list[MemoryOut]
+
+
+class OnThisDayOut(Fields):
+    """Pictures of one day of earlier years, newest year first."""
+
+    day: date
+    took_ms: float
+    years: list[YearOut]
 
 
 class Upload(BaseModel):

@@ -12,6 +12,9 @@ from indexer.types import Floats
 
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+_AT_ONCE = 1024
+"""Relevant items whose rows are compared at once."""
 
 
 def recall_at_k(scores: Floats, relevant: Flags, k: int) -> float:
@@ -98,3 +101,36 @@ def _ranked(scores: Floats, relevant: Flags) -> Flags:
     order = np.lexsort((relevant, -scores), axis=1)
     ranked: Flags = np.take_along_axis(relevant, order, axis=1)
     return ranked
+
+
+def places(scores: Floats, relevant: Flags) -> tuple[Labels, Labels]:
+    """(row, place) of every relevant item when each row's items are ranked: 1 is the best place; ascending by row,
+    then place. Ties count against the relevant ones, of which no two share a place."""
+    rows, columns = np.nonzero(relevant)
+    own = scores[rows, columns]
+    order = np.lexsort((-own, rows))
+    rows, own = rows[order], own[order]
+    nth = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
+    before = [
+        ((scores[rows[some]] >= own[some, None]) & ~relevant[rows[some]]).sum(axis=1)
+        for some in (slice(start, start + _AT_ONCE) for start in range(0, len(rows), _AT_ONCE))
+    ]
+    return rows, nth + (np.concatenate(before) if before else np.zeros(0, np.int64))
+
+
+def shares_found(scores: Floats, relevant: Flags, k: int) -> Doubles:
+    """Share of each row's relevant items that are among the k best [q] (recall@k of recommenders); NaN for a row
+    without any."""
+    rows, place = places(scores, relevant)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.bincount(rows, place <= k, len(scores)) / relevant.sum(axis=1))
+
+
+def ndcg_at_k(scores: Floats, relevant: Flags, k: int) -> Doubles:
+    """Normalised discounted cumulative gain of each row [q] (Järvelin and Kekäläinen 2002), a relevant item's gain
+    being 1: 1 where as many relevant items as there can be fill the first places; NaN for a row without any."""
+    rows, place = places(scores, relevant)
+    gains = np.bincount(rows, np.where(place <= k, 1 / np.log2(1 + place), 0), len(scores))
+    best = np.r_[0, np.cumsum(1 / np.log2(2 + np.arange(k)))]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(gains / best[np.minimum(relevant.sum(axis=1), k)])

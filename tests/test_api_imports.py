@@ -25,6 +25,8 @@ OWNERS = {
     "faiss": ("indexer/vectors/faiss",),
     "diffusers": ("tuner/",),
     "pyarrow": ("indexer/sources/table",),
+    "implicit": ("search/taste/factors",),
+    "scipy": ("search/taste/",),
     "matplotlib": ("search/plots",),
     "typer": ("api/cli/",),
     "fastapi": ("api/",),

@@ -35,6 +35,7 @@ COMMANDS = {
     "hide": ("api.cli.feedback", "Note that a person never wants to see a picture again."),
     "recommend": ("api.cli.recommend", "Show pictures that a person hasn't seen and may like."),
     "taste": ("api.cli.taste", "Show a person's interests, and steer them."),
+    "feed": ("api.cli.feed", "Show what was photographed on this day of earlier years."),
     "status": ("api.cli.status", "Say what the collection holds and what couldn't be read."),
     "forget": ("api.cli.forget", "Take a folder out of the collection; its files are left as they are."),
     "check": ("api.cli.check", "Compare catalogue, vectors and thumbnails."),

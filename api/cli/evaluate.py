@@ -1,7 +1,9 @@
 """`pixloom evaluate`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,13 +24,18 @@ from api.cli.options import (
 )
 from api.cli.output import note, print_json, say
 from api.cli.progress import shown
+from api.cli.trial import show_trial
 from indexer.encoders import load_encoder
+from indexer.errors import UsageError
 from indexer.sources.datasets import LOADERS, DataSet, read_items
 from indexer.sources.problems import Kind as ProblemKind
 from indexer.sources.source import Columns
+from indexer.types import Encoder, OnProgress
 from search.evaluate import evaluate_captions, evaluate_labels
 from search.plots import check_plot
 from search.plots import plot as draw
+from search.taste.ratings import is_ratings, read_ratings
+from search.taste.trial import evaluate_ratings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _FIRST = 5
@@ -36,17 +43,64 @@ _FIRST = 5
 
 
 class Kind(StrEnum):
-    """What the data knows of its pictures."""
+    """What is measured."""
 
     captions = "captions"
     labels = "labels"
+    recommend = "recommend"
+
+
+@dataclass
+class Asked:
+    """What a command line asks to measure; data and model are read when a measure needs them."""
+
+    data: Path
+    read: Callable[[], DataSet]
+    load: Callable[[], Encoder]
+
+    @cached_property
+    def items(self) -> DataSet:
+        """The data set."""
+        return self.read()
+
+    @cached_property
+    def model(self) -> Encoder:
+        """The encoder, of which the user is told what must be known."""
+        model = self.load()
+        note(model.notice)
+        return model
+
+
+Figures = dict[str, Any]
+
+
+def _recommend(asked: Asked, on_progress: OnProgress) -> Figures:
+    measure = next((measure for suits, measure in RECOMMEND if suits(asked.data)), None)
+    if measure is None:
+        read_ratings(asked.data)  # says what is missing
+        raise UsageError(f"{asked.data} holds nothing that recommendations can be measured on.")
+    return measure(asked, on_progress)
+
+
+MEASURES: dict[Kind, Callable[[Asked, OnProgress], Figures]] = {
+    Kind.captions: lambda asked, on_progress: evaluate_captions(asked.items, asked.model, on_progress),
+    Kind.labels: lambda asked, on_progress: evaluate_labels(asked.items, asked.model, on_progress),
+    Kind.recommend: _recommend,
+}
+"""Kind -> what measures it."""
+RECOMMEND: tuple[tuple[Callable[[Path], bool], Callable[[Asked, OnProgress], Figures]], ...] = (
+    (is_ratings, lambda asked, on_progress: evaluate_ratings(asked.data, on_progress)),
+)
+"""Which data suit, and what measures recommendations on them; the first that suits is taken."""
 
 
 @app.command()
 def evaluate(
     context: typer.Context,
-    kind: Annotated[Kind, typer.Argument(help="What is known of the pictures: captions or labels.")],
-    data: Annotated[Path, typer.Argument(help="A data set: COCO, ImageNet, a table, a folder of folders, and so on.")],
+    kind: Annotated[Kind, typer.Argument(help="What is known: captions or labels of pictures, or what people like.")],
+    data: Annotated[
+        Path, typer.Argument(help="A data set: COCO, ImageNet, a table, a folder of folders or of ratings, ...")
+    ],
     format: Annotated[str, typer.Option(help=f"One of {', '.join(LOADERS)}.")] = "auto",
     images: Images = None,
     split: Split = None,
@@ -61,27 +115,33 @@ def evaluate(
     json: Json = False,
     home: Home = None,
 ) -> int:
-    """Measure how well an encoder finds pictures by captions, or names and groups labelled ones.
+    """Measure how well an encoder finds pictures by captions, or names and groups labelled ones, or how well models
+    of what people like guess what they like next.
 
     Labels are classes, categories of boxes, or attributes that are true or false. Exit code 1 means that some
     pictures are missing or couldn't be read: they are listed and left out.
     """
     if plot is not None:
+        if kind is Kind.recommend:
+            raise UsageError("--plot draws captions and labels only: leave it out.")
         check_plot(plot)
     columns = Columns(column_image, tuple(column_caption or ()), tuple(column_label or ()))
-    items = read_items(format, data, images, split, columns=columns, encoding=encoding)
     chosen = settings(home=home, encoder=encoder)
-    model = (context.obj or load_encoder)(chosen.encoder, chosen)
-    note(model.notice)
+    asked = Asked(
+        data,
+        lambda: read_items(format, data, images, split, columns=columns, encoding=encoding),
+        lambda: (context.obj or load_encoder)(chosen.encoder, chosen),
+    )
     with shown() as on_progress:
-        measure = evaluate_labels if kind is Kind.labels else evaluate_captions
-        figures = measure(items, model, on_progress)
+        figures = MEASURES[kind](asked, on_progress)
     if plot is not None:
-        draw(figures, plot, _title(figures, items))
+        draw(figures, plot, _title(figures, asked.items))
     if json:
         print_json(figures)
+    elif "models" in figures:
+        show_trial(figures)
     else:
-        _table(figures, items)
+        _table(figures, asked.items)
     return 1 if figures["failed"] else 0
 
 

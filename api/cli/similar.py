@@ -1,5 +1,6 @@
 """`pixloom similar`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from api.cli.home import opened
 from api.cli.options import All, Home, Json, K
 from api.cli.search import show
 from search.engine import Engine
+from search.taste.different import similar_but_different
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,13 +24,16 @@ def similar(
     box: Annotated[
         str | None, typer.Option(metavar="X,Y,W,H", help="Only this part of it, in pixels.", show_default=False)
     ] = None,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Like it, but unlike each other.")] = False,
     show_all: All = False,
     json: Json = False,
     home: Home = None,
 ) -> int:
     """Find the pictures most like one, or like a part of it."""
     with opened(context, home) as collection:
-        results = Engine(collection).similar(named(picture), k=k, box=parse_box(box), show_all=show_all)
+        engine = Engine(collection)
+        find = partial(similar_but_different, engine) if diverse else engine.similar
+        results = find(named(picture), k=k, box=parse_box(box), show_all=show_all)
         show(collection, results, as_json=json)
     return 0
 

@@ -13,6 +13,7 @@ from indexer.reader import thumbnail_path
 from indexer.records import Record
 from search.engine import Results
 from search.tags.book import tag_names
+from search.taste.different import similar_but_different
 
 router = APIRouter(prefix="/v1/pictures", tags=["pictures"])
 
@@ -102,6 +103,15 @@ def thumbnail(request: Request, collection: Opened, id: PictureNumber) -> Respon
 
 
 @router.get("/{id}/similar", response_model=Answer)
-def similar(engine: Asked, id: PictureNumber, box: Part, k: K = 20, show_all: ShowAll = False) -> Results:
+def similar(
+    engine: Asked,
+    id: PictureNumber,
+    box: Part,
+    k: K = 20,
+    diverse: Annotated[bool, Query(description="Like it, but unlike each other.")] = False,
+    show_all: ShowAll = False,
+) -> Results:
     """The pictures most like one of the collection, or like a part of it."""
+    if diverse:
+        return similar_but_different(engine, id, k=k, box=box, show_all=show_all)
     return engine.similar(id, k=k, box=box, show_all=show_all)
