@@ -16,6 +16,8 @@ from indexer.collection import Collection, Load
 from indexer.config import Settings
 from indexer.encoders import load_encoder
 from search.engine import Engine
+from search.tags.tagger import Tagger
+from search.taste.background import Others
 from search.taste.recommend import Recommender
 
 STATIC = Path(__file__).parent / "static"
@@ -32,10 +34,16 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Collection(settings, load) as collection, closing(Switching(collection)) as switching:
+        with (
+            Collection(settings, load) as collection,
+            closing(Switching(collection)) as switching,
+            closing(Others(collection)) as others,
+        ):
+            tagger = Tagger(collection)
             app.state.collection = collection
-            app.state.engine = Engine(collection)
-            app.state.recommender = Recommender(app.state.engine)
+            app.state.tagger = tagger
+            app.state.engine = Engine(collection, descendants=tagger.descendants)
+            app.state.recommender = Recommender(app.state.engine, collaborative=others.model)
             app.state.metrics = metrics
             app.state.switching = switching
             yield

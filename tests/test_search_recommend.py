@@ -281,6 +281,8 @@ def test_new_pictures_are_shown_as_new_and_win_among_equals(collection: Collecti
 
 def test_others_come_in_by_their_share(home: Collection) -> None:
     class Others:
+        weight = 0.25
+
         def scores(self, liked: Sequence[int]) -> dict[int, float]:
             assert sorted(liked) == of(0, 0, 1, 2)
             return {**dict.fromkeys(of(0, 0, 1), 1.0), **{id: 1 / id for id in of(6, *range(9))}, 10**6: 9.0}
@@ -288,7 +290,7 @@ def test_others_come_in_by_their_share(home: Collection) -> None:
     act(home, "like", of(0, 0, 1, 2))
     act(home, "dislike", of(6, 1))
     model = Others()
-    page = Recommender(Engine(home), collaborative=lambda: model, exploration=0, blend=0.25).recommend("ann")
+    page = Recommender(Engine(home), collaborative=lambda: model, exploration=0).recommend("ann")
     shown = ids(page, "others")
     assert shown == sorted(shown) and len(shown) <= 5 and not set(shown) & set(of(0, 0, 1) + of(6, 1))
     assert len(ids(page, "because")) == 20 - len(shown)

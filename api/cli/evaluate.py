@@ -24,7 +24,7 @@ from api.cli.options import (
 )
 from api.cli.output import note, print_json, say
 from api.cli.progress import shown
-from api.cli.trial import show_trial
+from api.cli.trial import show_people, show_trial
 from indexer.encoders import load_encoder
 from indexer.errors import UsageError
 from indexer.sources.datasets import LOADERS, DataSet, read_items
@@ -32,8 +32,10 @@ from indexer.sources.problems import Kind as ProblemKind
 from indexer.sources.source import Columns
 from indexer.types import Encoder, OnProgress
 from search.evaluate import evaluate_captions, evaluate_labels
+from search.evaluate_tags import evaluate_tags
 from search.plots import check_plot
 from search.plots import plot as draw
+from search.taste.people import evaluate_people
 from search.taste.ratings import is_ratings, read_ratings
 from search.taste.trial import evaluate_ratings
 
@@ -47,6 +49,7 @@ class Kind(StrEnum):
 
     captions = "captions"
     labels = "labels"
+    tags = "tags"
     recommend = "recommend"
 
 
@@ -85,13 +88,16 @@ def _recommend(asked: Asked, on_progress: OnProgress) -> Figures:
 MEASURES: dict[Kind, Callable[[Asked, OnProgress], Figures]] = {
     Kind.captions: lambda asked, on_progress: evaluate_captions(asked.items, asked.model, on_progress),
     Kind.labels: lambda asked, on_progress: evaluate_labels(asked.items, asked.model, on_progress),
+    Kind.tags: lambda asked, on_progress: evaluate_tags(asked.items, asked.model, on_progress),
     Kind.recommend: _recommend,
 }
 """Kind -> what measures it."""
 RECOMMEND: tuple[tuple[Callable[[Path], bool], Callable[[Asked, OnProgress], Figures]], ...] = (
     (is_ratings, lambda asked, on_progress: evaluate_ratings(asked.data, on_progress)),
+    (lambda data: data.exists(), lambda asked, on_progress: evaluate_people(asked.items, asked.model, on_progress)),
 )
-"""Which data suit, and what measures recommendations on them; the first that suits is taken."""
+"""Which data suit, and what measures recommendations on them, ratings or labelled pictures; the first that suits is
+taken."""
 
 
 @app.command()
@@ -122,7 +128,7 @@ def evaluate(
     pictures are missing or couldn't be read: they are listed and left out.
     """
     if plot is not None:
-        if kind is Kind.recommend:
+        if kind not in (Kind.captions, Kind.labels):
             raise UsageError("--plot draws captions and labels only: leave it out.")
         check_plot(plot)
     columns = Columns(column_image, tuple(column_caption or ()), tuple(column_label or ()))
@@ -140,6 +146,8 @@ def evaluate(
         print_json(figures)
     elif "models" in figures:
         show_trial(figures)
+    elif "protocol" in figures:
+        show_people(figures)
     else:
         _table(figures, asked.items)
     return 1 if figures["failed"] else 0

@@ -9,6 +9,7 @@ from api.cli.home import opened
 from api.cli.options import Home, Json, K, UserName
 from api.cli.output import note, print_json, say, table
 from search.engine import Engine
+from search.taste.background import Others
 from search.taste.recommend import Recommender
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -30,7 +31,8 @@ def recommend(
     Whoever is new gets a tour of the collection; one `pixloom like` already changes it.
     """
     with opened(context, home) as collection:
-        page = Recommender(Engine(collection)).recommend(asked(user), k=k, cursor=cursor)
+        others = Others(collection)
+        page = Recommender(Engine(collection), collaborative=others.refresh).recommend(asked(user), k=k, cursor=cursor)
     if json:
         print_json(page.as_dict())
     elif page.results:

@@ -1,4 +1,4 @@
-"""A trial of models of what people like, as a table."""
+"""Trials of what recommends, by ratings or by simulated people, as tables."""
 
 from typing import Any
 
@@ -22,6 +22,18 @@ def show_trial(figures: dict[str, Any]) -> None:
         say(f"  {problem['where']}: {problem['what']}")
     if len(problems["listed"]) > _FIRST:
         say(f"  and {sum(problems['counts'].values()) - _FIRST} more: see --json")
+
+
+def show_people(figures: dict[str, Any]) -> None:
+    """Print what `evaluate_people` gave."""
+    say(f"{figures['pictures']} pictures, {figures['categories']} categories, {figures['people']} simulated people")
+    say(figures["protocol"])
+    names = ("recommender", "clicks", "precision@20", "possible", "coverage", "disliked")
+    table(names, [tuple(row[name] for name in names) for row in figures["figures"]])
+    for failure in figures["failed"][:_FIRST]:
+        say(f"  {failure['path']}: {failure['reason']}")
+    if len(figures["failed"]) > _FIRST:
+        say(f"  and {len(figures['failed']) - _FIRST} more: see --json")
 
 
 def _row(row: dict[str, Any]) -> tuple[object, ...]:

@@ -75,6 +75,15 @@ class Tagger:
         write_atomically(own, written(vocabulary).encode())
         return vocabulary
 
+    def descendants(self, concept: str) -> tuple[str, ...]:
+        """Ids of all kinds of a concept, by the vocabulary in use."""
+        return self.vocabulary().graph.descendants(concept)
+
+    def above(self, concept: str) -> list[str]:
+        """Names of all that a concept is a kind of, the most general first."""
+        graph = self.vocabulary().graph
+        return [graph[id].names[0] for id in reversed(graph.ancestors(concept))]
+
     def refresh(self, *, on_progress: OnProgress | None = None, should_stop: Callable[[], bool] = lambda: False) -> int:
         """Bring the tags up to date with index, vocabulary and thresholds; how many pictures were looked at.
 

@@ -29,8 +29,9 @@ from search.taste.view import View
 MAX_K = 500
 FRESH_BONUS, FRESH_DAYS = 0.02, 14.0
 """Cosine that a picture gains by being new, and the days after which it gains half."""
-BLEND = 0.2
-"""Share of what isn't explored that comes from others who like the same, where somebody knows them."""
+BLEND = 0.5
+"""Share of what isn't explored that comes from others who like the same, at most; how much does is what held-out likes
+say."""
 INTERESTS = 12
 """Interests that one page is made of."""
 _GROWN = 0.05
@@ -41,6 +42,10 @@ _OTHERS = 200
 
 class Collaborative(Protocol):
     """What people with the same likes say."""
+
+    @property
+    def weight(self) -> float:
+        """How much it should count beside content, in 0..1."""
 
     def scores(self, liked: Sequence[int]) -> dict[int, float]:
         """Picture id -> how well it goes with these liked pictures, higher is better; only what it would show."""
@@ -90,7 +95,7 @@ class Recommender:
     """Recommends pictures of one engine's collection; safe to share between threads.
 
     No score has a term of how often a picture was seen or liked by others, so popularity can't win by itself: others
-    come in only through `collaborative`, for at most the share `blend`.
+    come in only through `collaborative`, for the share that it weighs and at most `blend`.
     """
 
     def __init__(
@@ -125,8 +130,10 @@ class Recommender:
             return Recommendations(user, None, None, _ms(started), 0, 1.0, (), None)
         taste = self.tastes.of(user, view)
         without = taste.seen | view.flags(before)
-        offer = self._offer(view, user, taste, without, k, len(before))
-        picks = compose(view, taste, offer, k, exploration=self._exploration, blend=self._blend)
+        model = self._collaborative()
+        offer = self._offer(view, user, taste, without, k, len(before), model)
+        blend = min(self._blend, model.weight) if model else 0.0
+        picks = compose(view, taste, offer, k, exploration=self._exploration, blend=blend)
         items = self._items(view, picks)
         after = np.concatenate([before, np.array([item.id for item in items], np.int64)])
         share = share_explored(taste, self._exploration) if taste.active else 1.0
@@ -148,9 +155,11 @@ class Recommender:
         view = self.tastes.view()
         if view is not None:
             taste = self.tastes.of(user, view)
-            self._offer(view, user, taste, taste.seen, 20, 0)
+            self._offer(view, user, taste, taste.seen, 20, 0, None)
 
-    def _offer(self, view: View, user: str, taste: Taste, without: Flags, k: int, page: int) -> Offer:
+    def _offer(
+        self, view: View, user: str, taste: Taste, without: Flags, k: int, page: int, model: Collaborative | None
+    ) -> Offer:
         ground = self._ground(view)
         seed = zlib.crc32(f"{user} {taste.standing.stamp.last} {page}".encode())
         way = walk(view, ground.tour, without, 4 * k, np.random.default_rng(seed) if taste.active else None)
@@ -159,7 +168,7 @@ class Recommender:
         pool = self._candidates.near(view, user, _some(taste.active, seed), without, k)
         scored = score(view, taste, pool.rows, _freshness(pool), pool.hashes)
         fresh = ground.fresh[~without[ground.fresh]]
-        return Offer(scored, self._others(view, taste, without), fresh, way)
+        return Offer(scored, _others(view, taste, without, model), fresh, way)
 
     def _ground(self, view: View) -> _Ground:
         with self._lock:
@@ -169,17 +178,6 @@ class Recommender:
                 stops, of = (before.tour, before.of) if before and _alike(before.of, now) else (tour(view), now)
                 self._kept = before = _Ground(view.snapshot.generation, stops, of, self._fresh(view))
             return before
-
-    def _others(self, view: View, taste: Taste, without: Flags) -> dict[int, float]:
-        """Others' favourites by row, best first."""
-        model = self._collaborative()
-        if model is None:
-            return {}
-        given = sorted(model.scores(taste.standing.liked.tolist()).items(), key=lambda one: (-one[1], one[0]))
-        rows = view.rows(np.array([id for id, _ in given], np.int64))
-        free = (rows >= 0) & ~without[rows]
-        found = [(int(row), value) for row, (_, value), kept in zip(rows, given, free, strict=True) if kept]
-        return dict(found[:_OTHERS])
 
     def _fresh(self, view: View) -> Ids:
         """New rows, newest first; none where most of the collection is new."""
@@ -223,3 +221,14 @@ def _freshness(pool: Pool) -> Floats:
 
 def _ms(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
+
+
+def _others(view: View, taste: Taste, without: Flags, model: Collaborative | None) -> dict[int, float]:
+    """Others' favourites by row, best first."""
+    if model is None:
+        return {}
+    given = sorted(model.scores(taste.standing.liked.tolist()).items(), key=lambda one: (-one[1], one[0]))
+    rows = view.rows(np.array([id for id, _ in given], np.int64))
+    free = (rows >= 0) & ~without[rows]
+    found = [(int(row), value) for row, (_, value), kept in zip(rows, given, free, strict=True) if kept]
+    return dict(found[:_OTHERS])
