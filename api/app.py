@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
-from api.routes import health, models, page, pictures, search, status
+from api.routes import health, models, page, pictures, search, status, teach
 from api.switching import Switching
 from indexer.collection import Collection, Load
 from indexer.config import Settings
@@ -18,7 +18,7 @@ from indexer.encoders import load_encoder
 from search.engine import Engine
 
 STATIC = Path(__file__).parent / "static"
-_ROUTES = (health, search, pictures, models, status, page)
+_ROUTES = (health, search, pictures, models, teach, status, page)
 
 
 def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:

@@ -28,6 +28,7 @@ COMMANDS = {
     "import": ("api.cli.importing", "Read a data set: its pictures, and what it says of them."),
     "search": ("api.cli.search", "Find pictures by words, pictures, or both."),
     "similar": ("api.cli.similar", "Find the pictures most like one."),
+    "tag": ("api.cli.tag", "Teach tags by examples."),
     "status": ("api.cli.status", "Say what the collection holds and what couldn't be read."),
     "forget": ("api.cli.forget", "Take a folder out of the collection; its files are left as they are."),
     "check": ("api.cli.check", "Compare catalogue, vectors and thumbnails."),

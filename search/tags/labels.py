@@ -51,13 +51,13 @@ class Clicks:
 def find_tag(connection: Connection, name: str) -> Tag | None:
     """The tag of that name, or the one that it is merged into; None where there is none. Raises as key_of does."""
     id = connection.scalar(select(_TAG.c.id).where(_TAG.c.key == key_of(name)))
-    return None if id is None else tags(connection, [_root(id, merges(connection))])[0]
+    return None if id is None else tags(connection, [root(id, merges(connection))])[0]
 
 
 def made_tag(connection: Connection, name: str) -> Tag:
     """The same, made where there is none."""
     (id,) = tag_ids(connection, [(name, None)]).values()
-    return tags(connection, [_root(id, merges(connection))])[0]
+    return tags(connection, [root(id, merges(connection))])[0]
 
 
 def tags(connection: Connection, ids: Iterable[int]) -> list[Tag]:
@@ -86,11 +86,9 @@ def all_labels(connection: Connection, only: Sequence[int] | None = None) -> dic
     query = select(_LABEL.c.tag_id, _LABEL.c.picture_id, _LABEL.c.positive)
     if only is not None:
         query = query.where(_LABEL.c.tag_id.in_(only))
-    known, roots = merges(connection), dict[int, int]()
-    found: dict[int, dict[int, bool]] = {}
+    known, found = merges(connection), dict[int, dict[int, bool]]()
     for row in connection.execute(query.order_by(_LABEL.c.at, _LABEL.c.tag_id)):
-        root = roots.setdefault(row.tag_id, _root(row.tag_id, known))
-        found.setdefault(root, {})[row.picture_id] = row.positive
+        found.setdefault(root(row.tag_id, known), {})[row.picture_id] = row.positive
     return found
 
 
@@ -127,10 +125,11 @@ def _check_pictures(connection: Connection, ids: Sequence[int]) -> None:
 
 def _family(connection: Connection, tag: int) -> list[int]:
     known = merges(connection)
-    return [tag, *(id for id in known if id != tag and _root(id, known) == tag)]
+    return [tag, *(id for id in known if id != tag and root(id, known) == tag)]
 
 
-def _root(id: int, known: Mapping[int, int]) -> int:
+def root(id: int, known: Mapping[int, int]) -> int:
+    """The tag that counts for one, after the merges in `known`."""
     seen = {id}
     while id in known and known[id] not in seen:
         id = known[id]

@@ -1,6 +1,6 @@
 """Taught tags in the catalogue: their probes, and the pictures that have them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +47,24 @@ def stored_probe(connection: Connection, tag: int) -> tuple[Stored, Probe, Odds,
         return None
     probe = Probe(np.frombuffer(row.weights, "<f4").astype(np.float32), row.figures["bias"])
     return _stored(row), probe, Odds(**row.figures["odds"]), row.figures["threshold"]
+
+
+def mark(connection: Connection, tag: int) -> None:
+    """Note that a tag is taught from now on; it is trained by whoever comes next."""
+    if connection.scalar(select(_PROBE.c.tag_id).where(_PROBE.c.tag_id == tag)) is None:
+        figures = {"recipe": "", "rows": 0, "trained_on": 0}
+        at = datetime.now(UTC).replace(tzinfo=None)
+        values = {"fingerprint": "", "weights": b"", "figures": figures, "trained_at": at}
+        connection.execute(insert(_PROBE).values(tag_id=tag, **values))
+
+
+def with_pictures(connection: Connection, tags: Sequence[int]) -> set[int]:
+    """Those of some tags that pictures have by being taught."""
+    found = set[int]()
+    for start in range(0, len(tags), _AT_ONCE):
+        some = _HAS.c.tag_id.in_(tags[start : start + _AT_ONCE])
+        found |= set(connection.scalars(select(_HAS.c.tag_id).where(some, _HAS.c.source == TAUGHT).distinct()))
+    return found
 
 
 def keep(connection: Connection, snapshot: Snapshot, tag: int, recipe: str, lesson: Lesson, labels: Labels) -> None:

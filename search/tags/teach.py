@@ -14,9 +14,19 @@ from indexer.types import Floats
 from search.engine import Engine
 from search.prompts import class_vectors
 from search.snapshot import Snapshot
-from search.tags.labels import Clicks, Labels, Tag, all_labels, enter, find_tag, labels_of, made_tag, tags
+from search.tags.labels import Clicks, Labels, Tag, all_labels, enter, find_tag, labels_of, made_tag, merges, root, tags
 from search.tags.lesson import THRESHOLD, Lesson, chances_of, labelled_rows, learn, recipe
-from search.tags.probes import Stored, count_pictures, erase, extend, keep, stored_probe, stored_probes
+from search.tags.probes import (
+    Stored,
+    count_pictures,
+    erase,
+    extend,
+    keep,
+    mark,
+    stored_probe,
+    stored_probes,
+    with_pictures,
+)
 from search.tags.rows import key_of
 
 NONE = Clicks()
@@ -71,6 +81,7 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
             tag = made_tag(connection, name)
             _refuse_forbidden(tag)
             enter(connection, tag, clicks)
+            mark(connection, tag.id)
     labels, lesson, pictures = _settle(collection, snapshot, tag, vector)
     yes, no = (tuple(sorted(id for id, positive in labels.items() if positive == said)) for said in (True, False))
     found = (lesson.precision, lesson.threshold, lesson.best, lesson.next)
@@ -79,27 +90,36 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
 
 def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
     """Train every taught tag anew whose labels, name, threshold or index have changed or whose collection has grown by
-    half, and apply the others to the rows of the index that they have not seen; how many tags were touched.
+    half, and apply the others to the rows of the index that they have not seen; how many tags were touched. Tags that
+    pictures were only given by hand are not taught.
 
     One transaction for each tag, so that nothing is lost by a stop. Needs the encoder only where a tag is trained whose
     name it has not embedded before.
     """
-    with collection.catalog.database.read() as connection:
-        labels, probes = all_labels(connection), stored_probes(connection)
-        known = {tag.id: tag for tag in tags(connection, labels) if not tag.forbidden}
-    orphans = sorted(probes.keys() - known.keys())
+    database = collection.catalog.database
+    with database.read() as connection:
+        labels, probes, known = all_labels(connection), stored_probes(connection), merges(connection)
+        taught = {root(id, known) for id in probes} & labels.keys()
+        # Of a tag that was merged away, there may be nothing left but what it gave.
+        taught |= with_pictures(connection, sorted(labels.keys() - taught))
+        wanted = [tag for tag in tags(connection, taught) if not tag.forbidden]
+    orphans = sorted(probes.keys() - taught)
     if orphans:
-        with collection.catalog.database.write() as connection:
+        with database.write() as connection:
             erase(connection, orphans)
     touched = len(orphans)
-    found = labelled_rows(snapshot, {picture for said in labels.values() for picture in said})
-    for id, tag in known.items():
-        probe = probes.get(id)
-        if probe is None or _stale(snapshot, probe, tag, labels[id], found):
-            _settle(collection, snapshot, tag, name_vector(collection, snapshot, tag.name))
+    found = labelled_rows(snapshot, {picture for id in taught for picture in labels[id]})
+    for tag in wanted:
+        probe = probes.get(tag.id)
+        if probe is None or _stale(snapshot, probe, tag, labels[tag.id], found):
+            vector = name_vector(collection, snapshot, tag.name)
+            if probe is None:
+                with database.write() as connection:
+                    mark(connection, tag.id)
+            _settle(collection, snapshot, tag, vector)
             touched += 1
         elif probe.rows < len(snapshot.ids):
-            touched += _apply(collection, snapshot, probe, labels[id])
+            touched += _apply(collection, snapshot, probe, labels[tag.id])
     return touched
 
 
@@ -121,8 +141,8 @@ def name_vector(collection: Collection, snapshot: Snapshot, name: str) -> Floats
 
 
 def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) -> tuple[Labels, Lesson, int]:
-    """Train a tag and store what comes of it, from the labels as they are when that is committed; also how many
-    pictures have it."""
+    """Train a tag and, where it is a taught one, store what comes of it, from the labels as they are when that is
+    committed; also how many pictures have it."""
     database = collection.catalog.database
     with database.read() as connection:
         labels = labels_of(connection, tag.id)
@@ -134,9 +154,8 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
             return labels, lesson, 0
         with database.read() as connection:
             stored = stored_probes(connection).get(tag.id)
-            settled = stored.recipe == made_of if stored else not labels
             pictures = count_pictures(connection, tag.id)
-        if settled and not (stored and stored.rows < len(snapshot.ids)):
+        if stored is None or (stored.recipe == made_of and stored.rows >= len(snapshot.ids)):
             return labels, lesson, pictures
         with database.write() as connection:
             now = labels_of(connection, tag.id)
