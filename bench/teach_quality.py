@@ -1,9 +1,9 @@
 """How well tags are taught: `python bench/teach_quality.py HOME|DATA [SEEDS]`.
 
 HOME is a home folder with labelled pictures; DATA a folder of folders, which is indexed by `embedded` into a temporary
-home. Each label is taught, through what the product itself runs, from pictures drawn at random by SEEDS (5) fixed seeds;
-the pictures that were not labelled are ranked. `no` are drawn at random from the pictures of other labels, or, `hard`,
-are the best-ranked wrong ones by the name alone, as somebody who corrects would click.
+home. Each label is taught, through what the product itself runs, from pictures drawn at random by SEEDS (5) fixed
+seeds; the pictures that were not labelled are ranked. `no` are drawn at random from the pictures of other labels, or,
+`hard`, are the best-ranked wrong ones by the name alone, as somebody who corrects would click.
 """
 
 import sys
@@ -85,10 +85,8 @@ def precision(truth: Truth, seeds: int) -> None:
         name, taught, right, told, recall = np.nanmean(figures, axis=0)
         error = np.nanmean(np.abs(figures[:, 2] - figures[:, 3]))
         given = np.isfinite(figures[:, 2]).mean()
-        print(
-            f"{yes:3} {no:3} {hard:6} {name:13.3f} {taught:11.3f} {right:11.3f} {told:10.3f} {error:16.3f} {recall:8.3f}"
-            f"   (some picture got it in {given:.0%} of the cases)"
-        )
+        told_of = f"{name:13.3f} {taught:11.3f} {right:11.3f} {told:10.3f} {error:16.3f} {recall:8.3f}"
+        print(f"{yes:3} {no:3} {hard:6} {told_of}   (some picture got it in {given:.0%} of the cases)")
 
 
 def lesson(truth: Truth, n: int, yes: np.ndarray, no: np.ndarray) -> tuple[float, ...]:
@@ -111,10 +109,8 @@ def lesson(truth: Truth, n: int, yes: np.ndarray, no: np.ndarray) -> tuple[float
 
 
 def clicks(truth: Truth, seeds: int) -> None:
-    print(
-        f"\nAP on a half of the pictures that can't be clicked, after 1 yes and so many clicks on the other half\n{'':12}",
-        end="",
-    )
+    print("\nAP on a half of the pictures that can't be clicked, after 1 yes and so many clicks on the other half")
+    print(" " * 12, end="")
     print(*(f"{n:7}" for n in range(0, CLICKS + 1, PER_ROUND)))
     for way in ("proposed", "likeliest", "at random"):
         curves = [clicked(truth, n, way, seed) for seed in range(seeds) for n in range(len(truth.names))]

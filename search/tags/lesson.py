@@ -82,7 +82,7 @@ def learn(snapshot: Snapshot, tag: Tag, labels: Labels, name: Floats) -> Lesson:
     tagged = {
         int(snapshot.ids[r]): round(float(p), 2) for r, p in zip(given[~labelled], chances[~labelled], strict=True)
     }
-    best, useful = _proposals(snapshot, odds, top[free], scores[free])
+    best, useful = _proposals(snapshot, odds, top[free], scores[free], NEXT if len(yes) else 0)
     precision = round(float(chances[counted].mean()), 3) if counted.any() else None
     return Lesson(trained.probe, odds, threshold, tagged, precision, best, useful)
 
@@ -125,13 +125,16 @@ def _given(
 
 
 def _proposals(
-    snapshot: Snapshot, odds: Odds, rows: Ids, scores: Floats
+    snapshot: Snapshot, odds: Odds, rows: Ids, scores: Floats, unsure: int
 ) -> tuple[tuple[tuple[int, float], ...], tuple[int, ...]]:
+    """The best, and the next to label: so many `unsure` ones, or just the likeliest until there is a yes, for which
+    anything else would be a waste of clicks."""
     order = np.argsort(-scores, kind="stable")[:_CANDIDATES]
     rows, chances = rows[order], odds.probabilities(scores[order])
     ids = snapshot.ids[rows]
     best = tuple((int(id), round(float(p), 3)) for id, p in zip(ids[:BEST], chances[:BEST], strict=True))
-    return best, tuple(int(id) for id in ids[most_useful(chances, snapshot.vectors[rows], NEXT)])
+    places = most_useful(chances, snapshot.vectors[rows], unsure) if unsure else np.arange(min(NEXT, len(ids)))
+    return best, tuple(int(id) for id in ids[places])
 
 
 def _living(snapshot: Snapshot, rows: Ids) -> Ids:

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from indexer.types import Floats
 from search.tags.probe import Doubles
 
-_TAIL, _FEWEST = 0.05, 20
-"""The upper part of the scores that is looked at, and how many pictures it has at least."""
+_ABOVE, _FEWEST = 2.6, 20
+"""Deviations above the median from which scores are looked at, and how many pictures that must leave at least. The
+deviation is that of the lower half, in which there are no pictures with the tag."""
 _MEAN, _MEAN_COUNTS = 0.6, 1
 _DEVIATION, _DEVIATION_COUNTS = 0.15, 4
 """What a left-out yes scores, and how widely, before any is known, and how many labels that is worth; so it is on
 Caltech whatever the category."""
+_HEAVY = 1.1
+"""By how much the tail is taken to be longer than its mean height says: real ones are heavier than exponential."""
 _MOST = 0.5
 """Share of the collection that a tag has at most, as far as this estimate goes."""
 _ROUNDS = 40
@@ -49,12 +52,12 @@ class Odds:
         squares = ((yes - mean) ** 2).sum() + _DEVIATION_COUNTS * _DEVIATION**2
         deviation = float(np.sqrt(squares / (len(yes) + _DEVIATION_COUNTS)))
         all_scores, weights = np.concatenate([scores, no]), np.concatenate([counts, np.ones(len(no))])
-        tail = min(max(_TAIL, _FEWEST / total), 0.5)
-        edge = _quantile(all_scores, weights, 1 - tail)
+        low, middle, few = (_quantile(all_scores, weights, part) for part in (0.16, 0.5, 1 - min(_FEWEST / total, 0.5)))
+        edge = min(middle + _ABOVE * (middle - low), few)
         high = all_scores > edge
         said_no = np.repeat([False, True], [len(scores), len(no)])[high]
-        found = cls(float(mean), deviation, edge, tail, 0.1, max(len(yes), 1) / total)
-        return found._fitted(all_scores[high].astype(np.float64), weights[high], said_no, total)
+        first = cls(float(mean), deviation, edge, 0.05, 0.1, max(len(yes), 1) / total)
+        return first._fitted(all_scores[high].astype(np.float64), weights[high], said_no, total)
 
     def probabilities(self, scores: Floats | Doubles) -> Doubles:
         """[n] -> [n] in 0..1, rising with the score; 0 below the edge."""
@@ -79,15 +82,22 @@ class Odds:
     def _fitted(self, scores: Doubles, weights: Doubles, said_no: NDArray[np.bool_], total: float) -> "Odds":
         found, excess = self, scores - self.edge
         scale = max(0.6 * float(np.average(excess, weights=weights)), 1e-3) if len(scores) else self.scale
-        share = min(max(self.share, 1e-9), _MOST)
+        share, above = min(max(self.share, 1e-9), _MOST), float(weights.sum())
+        tail = _part(above - share * total, total - share * total)
         for _ in range(_ROUNDS):
-            found = Odds(self.mean, self.deviation, self.edge, self.tail, scale, share)
+            found = Odds(self.mean, self.deviation, self.edge, tail, scale, share)
             fits = np.where(said_no, 0.0, found.probabilities(scores))
             others = weights * (1 - fits)
+            fitting = above - float(others.sum())
             # One picture more than were counted, so that a first guess can't vanish.
-            share = min((float((weights * fits).sum()) + 1) / (total + 1), _MOST)
-            scale = max(float((others * excess).sum()) / max(float(others.sum()), 1e-9), 1e-3)
+            share = min((fitting + 1) / (total + 1), _MOST)
+            tail = _part(above - fitting, total - fitting)
+            scale = max(_HEAVY * float((others * excess).sum()) / max(float(others.sum()), 1e-9), 1e-3)
         return found
+
+
+def _part(some: float, of: float) -> float:
+    return min(max(some / max(of, 1e-9), 1e-4), 1.0)
 
 
 def _quantile(scores: Doubles, weights: Doubles, share: float) -> float:

@@ -21,7 +21,7 @@ BACKGROUND = 128
 """Unlabelled vectors that stand for the collection; more cost time and gain nothing."""
 _SHRINK = 0.02
 """Ridge penalty, as a share of the collection's variance; .01 to .1 are within .01 of each other on Caltech."""
-_YES, _NO = 0.2, 0.02
+_YES, _NO = 0.2, 0.05
 """What one label weighs, where the whole background weighs 1. A no must not outweigh the yes it looks like."""
 _NAME = 0.1
 """What a standard deviation of the name's own score is worth, while there is one yes or none."""
