@@ -1,6 +1,7 @@
 """Tags taught in a collection: labels, pictures, new pictures, other models, contradictions, stops."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -294,6 +295,17 @@ def test_clicks_that_come_while_it_trains_count(reds: Collection, monkeypatch: p
     monkeypatch.setattr(module, "learn", learn)
     told = teach(Engine(reds), "t", Clicks(tuple(red[:4])))
     assert told.no == (red[5],) and red[5] not in given(reds, "t") and len(rounds) == 3
+
+
+def test_several_at_once_lose_nothing(opened: Collection, tmp_path: Path) -> None:
+    opened.index([mixed(tmp_path / "photos")])
+    engine, red, green = Engine(opened), ids(opened, "red"), ids(opened, "green")
+    clicks = [Clicks((yes,), (no,)) for yes, no in zip(red[:6], green[:6], strict=True)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda one: teach(engine, "t", one), clicks))
+    told = teach(engine, "t")
+    assert (told.yes, told.no) == (tuple(red[:6]), tuple(green[:6]))
+    assert set(given(opened, "t")) == set(red) and bring_up_to_date(opened, now(opened)) == 0
 
 
 def test_only_what_changes_is_written(reds: Collection) -> None:

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from indexer.errors import NotFoundError, UsageError
-from indexer.tables import Base, PictureRow
+from indexer.tables import Base, PictureRow, StateRow
 from indexer.tag_tables import TagLabelRow, TagRow
 from search.tags.rows import key_of, tag_ids
 
 Labels = Mapping[int, bool]
 """Picture -> whether it has the tag."""
-_TAG, _LABEL, _PICTURE = (Base.metadata.tables[row.__tablename__] for row in (TagRow, TagLabelRow, PictureRow))
+_TAG, _LABEL, _PICTURE, _STATE = (
+    Base.metadata.tables[row.__tablename__] for row in (TagRow, TagLabelRow, PictureRow, StateRow)
+)
 _AT_ONCE = 500
 _LARGEST_ID = 2**31 - 1
 
@@ -46,6 +48,11 @@ class Clicks:
         for one, other in (("yes", "no"), ("yes", "forget"), ("no", "forget")):
             if both := named[one] & named[other]:
                 raise UsageError(f"{_ids(both)} can't be in both {one} and {other}: say which it is.")
+
+
+def take_turn(connection: Connection) -> None:
+    """Let no other transaction that writes pass until this one has ended; SQLite never does."""
+    connection.execute(select(_STATE.c.id).with_for_update())
 
 
 def find_tag(connection: Connection, name: str) -> Tag | None:

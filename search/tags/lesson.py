@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ _TOP = 1000
 _CANDIDATES = 300
 """Best rows among which the next to label are looked for."""
 BEST, NEXT = 10, 8
+_MOST = 1000
+"""Latest labels of a kind that are trained on; older ones still hold for their pictures."""
 _VERSION = 1
 """Of the method: probes of another are trained anew."""
 
@@ -65,11 +67,11 @@ def learn(snapshot: Snapshot, tag: Tag, labels: Labels, name: Floats) -> Lesson:
     """Train on labels whose pictures can be found, `name` being the vector [d] of the tag's name, and score the
     collection: one search, and only where very many pictures get the tag a product with all vectors."""
     rows = labelled_rows(snapshot, labels)
-    yes, no = (np.array([row for id, row in rows.items() if labels[id] == said], np.int64) for said in (True, False))
+    yes, no = (_latest(labels, rows, said) for said in (True, False))
     trained = train(snapshot.vectors[yes], snapshot.vectors[no], name, snapshot.sample)
     top, least = _top(snapshot, trained.probe)
     scores = trained.probe.scores(snapshot.vectors[top])
-    free = np.isin(top, _living(snapshot, top)) & ~np.isin(top, np.concatenate([yes, no]))
+    free = np.isin(top, _living(snapshot, top)) & ~np.isin(top, list(rows.values()))
     low = _below(snapshot, trained.probe, len(top), least)
     counts = np.concatenate([np.ones(int(free.sum())), np.full(len(low), _each(snapshot, len(top), len(low)))])
     odds = Odds.of(np.concatenate([scores[free], low]), counts, trained.yes, trained.no)
@@ -85,6 +87,11 @@ def learn(snapshot: Snapshot, tag: Tag, labels: Labels, name: Floats) -> Lesson:
     best, useful = _proposals(snapshot, odds, top[free], scores[free], NEXT if len(yes) else 0)
     precision = round(float(chances[counted].mean()), 3) if counted.any() else None
     return Lesson(trained.probe, odds, threshold, tagged, precision, best, useful)
+
+
+def _latest(labels: Labels, rows: Mapping[int, int], said: bool) -> Ids:
+    """Rows to train on; `labels` are in the order in which they were given."""
+    return np.array([rows[id] for id, positive in labels.items() if positive == said and id in rows][-_MOST:], np.int64)
 
 
 def chances_of(snapshot: Snapshot, probe: Probe, odds: Odds, threshold: float, since: int) -> dict[int, float]:

@@ -14,7 +14,20 @@ from indexer.types import Floats
 from search.engine import Engine
 from search.prompts import class_vectors
 from search.snapshot import Snapshot
-from search.tags.labels import Clicks, Labels, Tag, all_labels, enter, find_tag, labels_of, made_tag, merges, root, tags
+from search.tags.labels import (
+    Clicks,
+    Labels,
+    Tag,
+    all_labels,
+    enter,
+    find_tag,
+    labels_of,
+    made_tag,
+    merges,
+    root,
+    tags,
+    take_turn,
+)
 from search.tags.lesson import THRESHOLD, Lesson, chances_of, labelled_rows, learn, recipe
 from search.tags.probes import (
     Stored,
@@ -78,6 +91,7 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
     vector = name_vector(collection, snapshot, tag.name)  # before anything is written: the model may not be here
     if clicks:
         with collection.catalog.database.write() as connection:
+            take_turn(connection)
             tag = made_tag(connection, name)
             _refuse_forbidden(tag)
             enter(connection, tag, clicks)
@@ -106,6 +120,7 @@ def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
     orphans = sorted(probes.keys() - taught)
     if orphans:
         with database.write() as connection:
+            take_turn(connection)
             erase(connection, orphans)
     touched = len(orphans)
     found = labelled_rows(snapshot, {picture for id in taught for picture in labels[id]})
@@ -115,6 +130,7 @@ def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
             vector = name_vector(collection, snapshot, tag.name)
             if probe is None:
                 with database.write() as connection:
+                    take_turn(connection)
                     mark(connection, tag.id)
             _settle(collection, snapshot, tag, vector)
             touched += 1
@@ -158,6 +174,7 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
         if stored is None or (stored.recipe == made_of and stored.rows >= len(snapshot.ids)):
             return labels, lesson, pictures
         with database.write() as connection:
+            take_turn(connection)
             now = labels_of(connection, tag.id)
             if now == labels:
                 if labels:
@@ -179,6 +196,7 @@ def _apply(collection: Collection, snapshot: Snapshot, probe: Stored, labels: La
     if any(labels.values()):
         tagged = chances_of(snapshot, weights, odds, threshold, probe.rows)
     with collection.catalog.database.write() as connection:
+        take_turn(connection)
         return extend(connection, probe, len(snapshot.ids), {id: p for id, p in tagged.items() if id not in labels})
 
 
