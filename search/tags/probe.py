@@ -25,7 +25,8 @@ _YES, _NO = 0.2, 0.05
 """What one label weighs, where the whole background weighs 1. A no must not outweigh the yes it looks like."""
 _NAME = 0.1
 """What a standard deviation of the name's own score is worth, while there is one yes or none."""
-_MANY = 10_000
+_MANY, _SMALL = 10_000, 300
+"""Vectors, and unknowns, from which the threads of BLAS are worth waking."""
 _SAME = 1 - 1e-5
 """Inner product from which an unlabelled picture is a copy of a labelled one, and no background."""
 
@@ -81,19 +82,35 @@ def _unlabelled(background: Floats, labelled: Floats) -> Floats:
     some = background[::step]
     if not len(labelled) or not len(some):
         return some
-    unlike: Floats = some[(some @ labelled.T).max(axis=1) < _SAME]
+    unlike: Floats = some[np.einsum("ij,kj->ik", some, labelled).max(axis=1) < _SAME]
     return unlike
 
 
 def _dual(points: Floats, targets: Doubles, costs: Doubles, labels: int) -> tuple[Doubles, Doubles]:
     """Weights [d] that minimise sum of costs * (targets - points @ w)^2 + |w|^2, and what each of the first points
     [labels] would be predicted without itself. In the space of the points: for few of them."""
-    kernel = (points @ points.T).astype(np.float64)
+    # Not by BLAS: for products as small as these, waking its threads costs more than they save.
+    kernel = np.einsum("ij,kj->ik", points, points).astype(np.float64)
     kernel[np.diag_indices_from(kernel)] += 1 / costs
     wanted = np.column_stack([targets, np.eye(len(points), labels)])
-    solved = np.linalg.solve(kernel, wanted)
+    solved = _solved(kernel, wanted)
     places = np.arange(labels)
-    return solved[:, 0] @ points, targets[:labels] - solved[places, 0] / solved[places, 1 + places]
+    return np.einsum("i,ij->j", solved[:, 0], points), targets[:labels] - solved[places, 0] / solved[places, 1 + places]
+
+
+def _solved(system: Doubles, wanted: Doubles) -> Doubles:
+    """The solution [n, k] of a positive definite system [n, n]."""
+    if len(system) > _SMALL:
+        return np.linalg.solve(system, wanted)
+    # By elimination, which needs no pivots here: LAPACK would wake all threads for it, and on a busy machine they take
+    # longer to come than the sums.
+    size, rows = len(system), np.hstack([system, wanted])
+    for n in range(size):
+        rows[n + 1 :] -= (rows[n + 1 :, n] / rows[n, n])[:, None] * rows[n]
+    solved = rows[:, size:]
+    for n in reversed(range(size)):
+        solved[n] = (solved[n] - rows[n, n + 1 : size] @ solved[n + 1 :]) / rows[n, n]
+    return solved
 
 
 def _primal(points: Floats, targets: Doubles, costs: Doubles, labels: int) -> tuple[Doubles, Doubles]:
