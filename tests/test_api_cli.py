@@ -47,10 +47,8 @@ def test_help_lists_every_command_and_each_explains_itself(capsys: pytest.Captur
     shown = capsys.readouterr().out
     for name in COMMANDS:
         assert f"  {name} " in shown
-    for name in {*COMMANDS, "train lit", "models pull", "models switch"} - {
-        "demo",
-        "train",
-    }:  # train has no own options
+    subcommands = {"train lit", "models pull", "models switch", "tag teach"}
+    for name in {*COMMANDS, *subcommands} - {"demo", "train", "tag"}:  # the last two have no options of their own
         assert main([*name.split(), "--help"]) == 0
         shown = capsys.readouterr().out
         assert f"pixloom {name}" in shown and "--json" in shown and "--home" in shown

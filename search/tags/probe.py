@@ -101,7 +101,7 @@ def _dual(points: Floats, targets: Doubles, costs: Doubles, labels: int) -> tupl
 def _solved(system: Doubles, wanted: Doubles) -> Doubles:
     """The solution [n, k] of a positive definite system [n, n]."""
     if len(system) > _SMALL:
-        return np.linalg.solve(system, wanted)
+        return np.asarray(np.linalg.solve(system, wanted), np.float64)
     # By elimination, which needs no pivots here: LAPACK would wake all threads for it, and on a busy machine they take
     # longer to come than the sums.
     size, rows = len(system), np.hstack([system, wanted])

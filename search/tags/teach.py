@@ -165,20 +165,23 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
     while True:
         # Learned outside the transaction, so that nobody waits for it; again where more was said meanwhile.
         lesson = learn(snapshot, tag, labels, name)
-        made_of = recipe(snapshot, tag, labels, labelled_rows(snapshot, labels))
+        found = labelled_rows(snapshot, labels)
         if not tag.id:
             return labels, lesson, 0
         with database.read() as connection:
             stored = stored_probes(connection).get(tag.id)
             pictures = count_pictures(connection, tag.id)
-        if stored is None or (stored.recipe == made_of and stored.rows >= len(snapshot.ids)):
+        fresh = stored is None or (
+            stored.rows >= len(snapshot.ids) and not _stale(snapshot, stored, tag, labels, found)
+        )
+        if fresh:
             return labels, lesson, pictures
         with database.write() as connection:
             take_turn(connection)
             now = labels_of(connection, tag.id)
             if now == labels:
                 if labels:
-                    keep(connection, snapshot, tag.id, made_of, lesson, labels)
+                    keep(connection, snapshot, tag.id, recipe(snapshot, tag, labels, found), lesson, labels)
                 else:
                     erase(connection, [tag.id])
                 return labels, lesson, count_pictures(connection, tag.id)
@@ -203,6 +206,10 @@ def _apply(collection: Collection, snapshot: Snapshot, probe: Stored, labels: La
 def _stale(snapshot: Snapshot, probe: Stored, tag: Tag, labels: Labels, found: Container[int]) -> bool:
     grown = len(snapshot.ids) >= _GROWTH * probe.trained_on
     return grown or probe.recipe != recipe(snapshot, tag, labels, found)
+
+
+def _settled(snapshot: Snapshot, probe: Stored, tag: Tag, labels: Labels, found: Container[int]) -> bool:
+    return probe.rows >= len(snapshot.ids) and not _stale(snapshot, probe, tag, labels, found)
 
 
 def _refuse_forbidden(tag: Tag) -> None:
