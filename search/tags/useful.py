@@ -15,7 +15,8 @@ def most_useful(probabilities: Doubles, vectors: Floats, k: int) -> Ids:
     """Places in [n] of the k pictures to label next, most useful first.
 
     A label teaches most where the probe is least sure, p(1 - p) at its largest (uncertainty sampling, Lewis and Gale
-    1994), and a yes more than a no, because pictures with a tag are the rare ones; what is like a picture that was chosen already counts for less, so that the clicks don't all tell the same.
+    1994), and a yes more than a no, because pictures with a tag are the rare ones; what is like a picture that was
+    chosen already counts for less, so that the clicks don't all tell the same.
     `vectors` [n, d] have unit norm.
     """
     # Even where all are sure, the likeliest come first.
