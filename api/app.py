@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
-from api.routes import feeds, health, models, page, pictures, search, status, tags, taste
+from api.routes import feeds, health, models, page, pictures, search, status, tags, taste, teach
 from api.switching import Switching
 from indexer.collection import Collection, Load
 from indexer.config import Settings
@@ -21,7 +21,7 @@ from search.taste.background import Others
 from search.taste.recommend import Recommender
 
 STATIC = Path(__file__).parent / "static"
-_ROUTES = (health, search, pictures, tags, taste, feeds, models, status, page)
+_ROUTES = (health, search, pictures, teach, tags, taste, feeds, models, status, page)
 
 
 def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:

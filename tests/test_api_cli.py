@@ -47,7 +47,7 @@ def test_help_lists_every_command_and_each_explains_itself(capsys: pytest.Captur
     shown = capsys.readouterr().out
     for name in COMMANDS:
         assert f"  {name} " in shown
-    subcommands = {"train lit", "models pull", "models switch", "tag add", "tag merge", "tag threshold"}
+    subcommands = {"train lit", "models pull", "models switch", "tag teach", "tag add", "tag merge", "tag threshold"}
     for name in {*COMMANDS, *subcommands} - {"demo", "train", "tag"}:  # the last two have no options of their own
         assert main([*name.split(), "--help"]) == 0
         shown = capsys.readouterr().out

@@ -29,7 +29,7 @@ COMMANDS = {
     "search": ("api.cli.search", "Find pictures by words, pictures, or both."),
     "similar": ("api.cli.similar", "Find the pictures most like one."),
     "tags": ("api.cli.tags", "Show the tags of pictures or of all, write them to sidecars, export them."),
-    "tag": ("api.cli.tag", "Give tags, take them off, rename, merge, forbid and translate them."),
+    "tag": ("api.cli.tag", "Teach tags, give and take them off, rename, merge, forbid and translate them."),
     "like": ("api.cli.feedback", "Note that a person likes a picture."),
     "dislike": ("api.cli.feedback", "Note that a person dislikes a picture."),
     "hide": ("api.cli.feedback", "Note that a person never wants to see a picture again."),

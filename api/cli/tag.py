@@ -1,12 +1,14 @@
-"""`pixloom tag`: what people change of tags by hand."""
+"""`pixloom tag`: tags taught by examples, and what people change of tags by hand."""
 
 from collections.abc import Callable
 
 import typer
 
 from api.cli.tag_edit import add, allow, forbid, merge, remove, rename, threshold, translate
+from api.cli.tag_teach import teach
 
 SUBCOMMANDS: dict[str, Callable[..., int]] = {
+    "teach": teach,
     "add": add,
     "remove": remove,
     "rename": rename,
@@ -22,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Change tags by hand, and those of pictures.",
+    help="Teach tags, change them by hand, and those of pictures.",
 )
 for _name, _function in SUBCOMMANDS.items():
     app.command(_name)(_function)
