@@ -1,7 +1,7 @@
 """The HTTP application: one collection and engine, opened while it runs."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
 from api.routes import feeds, health, models, page, pictures, search, status, tags, taste, teach
 from api.switching import Switching
+from api.tagging import Tagging
 from indexer.collection import Collection, Load
 from indexer.config import Settings
 from indexer.encoders import load_encoder
@@ -34,18 +35,16 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with (
-            Collection(settings, load) as collection,
-            closing(Switching(collection)) as switching,
-            closing(Others(collection)) as others,
-        ):
+        with Collection(settings, load) as collection, ExitStack() as held:
             tagger = Tagger(collection)
+            engine = Engine(collection, descendants=tagger.descendants)
+            others = held.enter_context(closing(Others(collection)))
             app.state.collection = collection
-            app.state.tagger = tagger
-            app.state.engine = Engine(collection, descendants=tagger.descendants)
-            app.state.recommender = Recommender(app.state.engine, collaborative=others.model)
+            app.state.engine = engine
             app.state.metrics = metrics
-            app.state.switching = switching
+            app.state.recommender = Recommender(engine, collaborative=others.model)
+            app.state.switching = held.enter_context(closing(Switching(collection)))
+            app.state.tagging = held.enter_context(closing(Tagging(tagger, engine)))
             yield
 
     app = FastAPI(

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Query, Request
 
 from api.boxes import parse_box
 from api.switching import Switching
+from api.tagging import Tagging
 from indexer.collection import Collection
 from search.engine import Engine
 from search.query import Box
@@ -32,6 +33,11 @@ async def _recommender(request: Request) -> Recommender:
     return recommender
 
 
+async def _tagging(request: Request) -> Tagging:
+    tagging: Tagging = request.app.state.tagging
+    return tagging
+
+
 async def _switching(request: Request) -> Switching:
     switching: Switching = request.app.state.switching
     return switching
@@ -44,6 +50,7 @@ async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in
 Opened = Annotated[Collection, Depends(_collection)]
 Asked = Annotated[Engine, Depends(_engine)]
 Recommending = Annotated[Recommender, Depends(_recommender)]
+KeptTags = Annotated[Tagging, Depends(_tagging)]
 Changing = Annotated[Switching, Depends(_switching)]
 Part = Annotated[Box | None, Depends(_box)]
 Line = Annotated[str, Query(max_length=MAX_QUERY, description="A line of the query language.")]

@@ -16,7 +16,6 @@ from indexer.errors import PictureError
 from indexer.formats import EXTENSIONS
 from indexer.images import open_picture
 from indexer.limits import Limits
-from search.tags.imported import refresh_imported
 
 _CHUNK = 2**20
 WAIT = 30.0
@@ -47,7 +46,6 @@ def add_uploads(collection: Collection, files: Sequence[UploadFile]) -> list[Upl
         answer.new = answer.id is not None
         answer.reason = None if answer.new else reasons.get(path, "it could not be indexed")
     _drop(collection, [path for path, answer in stored.items() if answer.id is None])
-    refresh_imported(collection, [answer.id for answer in answers if answer.new and answer.id is not None])
     return answers
 
 

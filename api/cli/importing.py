@@ -21,11 +21,11 @@ from api.cli.options import (
 )
 from api.cli.output import duration, note, print_json, say
 from api.cli.progress import shown
+from api.cli.tagging import bring_tags
 from indexer.importing import Imported, import_items
 from indexer.sources.datasets import LOADERS, DataSet, read_items
 from indexer.sources.problems import Kind, Problems
 from indexer.sources.source import Columns
-from search.tags.imported import refresh_imported
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _FIRST = 3
@@ -59,7 +59,8 @@ def import_(
     with opened(context, home) as collection, terminate_like_ctrl_c():
         with shown() as on_progress:
             result = import_items(collection, data, encoder=encoder, retry=retry, on_progress=on_progress)
-        refresh_imported(collection)
+            if not result.report.interrupted:
+                bring_tags(collection, on_progress)
         active = collection.catalog.state().index
         notice = collection.notice(active.encoder) if active else None
     if json:

@@ -14,10 +14,10 @@ from api.cli.home import opened
 from api.cli.options import EncoderName, Home, Json
 from api.cli.output import duration, note, print_json, say
 from api.cli.progress import shown
+from api.cli.tagging import bring_tags
 from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.types import Report
-from search.tags.imported import refresh_imported
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _FIRST = 5
@@ -76,14 +76,16 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 
 def _run(collection: Collection, paths: list[Path], encoder: str | None, retry: bool) -> Report:
+    report = Report()
     with terminate_like_ctrl_c():
         try:
             with shown() as on_progress:
                 report = collection.index(paths, encoder=encoder, retry=retry, on_progress=on_progress)
-            refresh_imported(collection)
-            return report
-        except KeyboardInterrupt:  # before there was anything to embed
-            return Report(interrupted=True)
+                if not report.interrupted:
+                    bring_tags(collection, on_progress)
+        except KeyboardInterrupt:  # before there was anything to embed, or while tags were given
+            report.interrupted = True
+        return report
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typer.core import TyperCommand
 from api.cli.home import opened
 from api.cli.options import All, Home, Json, K
 from api.cli.output import note, print_json, say, table
+from api.cli.tagging import tag_engine
 from indexer.collection import Collection
-from search.engine import Engine, Result, Results
+from search.engine import Result, Results
 from search.query import parse
 from search.taste.personal import personal
 from search.taste.tastes import Tastes
@@ -62,7 +63,7 @@ def search(
     #12[10,20,200,150] (a part of a picture). tag:indoor and -tag:blurred keep only pictures with, or without, a tag.
     """
     with opened(context, home) as collection:
-        engine = Engine(collection)
+        engine = tag_engine(collection)
         ranking = personal(Tastes(engine), user)
         results = engine.search(" ".join(query), k=k, show_all=show_all, ranking=ranking)
         show(collection, results, as_json=json)

@@ -12,6 +12,7 @@ from api.cli.index import terminate_like_ctrl_c
 from api.cli.options import Home, Json
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
+from api.cli.tagging import bring_tags
 from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.switch import drop as drop_index
@@ -62,7 +63,10 @@ def drop(context: typer.Context, name: Annotated[str, _NAME], json: Json = False
 
 def _change(collection: Collection, begin: Callable[[], Begin], *, comparing: bool) -> Outcome:
     with terminate_like_ctrl_c(), shown() as on_progress, collection.switching():
-        return change(collection, begin(), comparing=comparing, on_progress=on_progress)
+        outcome = change(collection, begin(), comparing=comparing, on_progress=on_progress)
+        if outcome.switched:
+            bring_tags(collection, on_progress)
+        return outcome
 
 
 def _show(collection: Collection, outcome: Outcome, *, as_json: bool) -> int:

@@ -14,19 +14,20 @@ from api.cli.options import Home, Json
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
 from api.cli.similar import named
+from api.cli.tagging import bring_tags, tag_engine
 from api.files import replaced
 from indexer.collection import Collection
 from indexer.errors import NotFoundError, UsageError
-from search.engine import Engine
 from search.query import parse
 from search.tags.book import counted
 from search.tags.export import FORMATS, described, export_lines
-from search.tags.imported import refresh_imported
 from search.tags.pictures import Tagged, count_pictures, tagged
 from search.tags.sidecar import write_sidecars
 from search.tags.tagger import Tagger
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+EVERYDAY = "everyday"
+"""What to say instead of a file for the vocabulary that ships."""
 _SHOWN = 5
 """Failures that are shown; `--json` has all."""
 
@@ -46,7 +47,11 @@ def tags(
     every: Annotated[bool, typer.Option("--all", help="The collection's tags; for --write, all its pictures.")] = False,
     vocabulary: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Tag by the names in this file from now on.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Tag by the names in this file; `everyday`: by those that ship.",
+            show_default=False,
+        ),
     ] = None,
     write: Annotated[Place | None, typer.Option(help="Write the tags to XMP files beside the pictures.")] = None,
     export: Annotated[
@@ -74,9 +79,10 @@ def tags(
     if write and export:
         raise UsageError("--write and --export are two runs: leave one of them out.")
     with opened(context, home) as collection:
-        refresh_imported(collection)
         if vocabulary:
             _use(collection, vocabulary)
+        with shown() as on_progress:
+            bring_tags(collection, on_progress)
         ids = None if every or not pictures else [picture_id(collection, one) for one in pictures]
         if write:
             return _write(collection, tagged(collection, ids, language), ids, json)
@@ -101,11 +107,8 @@ def picture_id(collection: Collection, picture: str) -> int:
 
 
 def _use(collection: Collection, vocabulary: Path) -> None:
-    tagger = Tagger(collection)
-    names = tagger.use_vocabulary(vocabulary)
-    with shown() as on_progress:
-        seen = tagger.refresh(on_progress=on_progress)
-    note(f"{len(names)} names of {vocabulary} are in use; {seen} pictures were looked at.")
+    names = Tagger(collection).use_vocabulary(None if str(vocabulary) == EVERYDAY else vocabulary)
+    note(f"{len(names)} names are in use from now on.")
     for line in names.skipped[:_SHOWN]:
         note(f"  {line}")
     note(f"{len(names.skipped)} lines were skipped." if len(names.skipped) > _SHOWN else None)
@@ -125,7 +128,7 @@ def _show(pictures: list[Tagged], json: bool) -> None:
 
 
 def _list(collection: Collection, query: str | None, json: bool, **options: Any) -> None:
-    among = None if query is None else Engine(collection).matching(parse(query)).tolist()
+    among = None if query is None else tag_engine(collection).matching(parse(query)).tolist()
     with collection.catalog.database.read() as connection:
         page = counted(connection, among=among, **options)
     if json:
@@ -148,7 +151,8 @@ def _remarks(entry: Any) -> str:
 def _write(collection: Collection, pictures: Iterable[Tagged], ids: list[int] | None, json: bool) -> int:
     total = count_pictures(collection) if ids is None else len(ids)
     with shown() as on_progress:
-        result = write_sidecars(collection, pictures, on_progress=on_progress, total=total)
+        above = Tagger(collection).above
+        result = write_sidecars(collection, pictures, above=above, on_progress=on_progress, total=total)
     failed = [{"path": str(path), "reason": reason} for path, reason in result.failed]
     if json:
         print_json({"written": result.written, "unchanged": result.unchanged, "failed": failed})

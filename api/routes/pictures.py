@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 
-from api.deps import Asked, K, Opened, Part, PictureNumber, ShowAll
+from api.deps import Asked, K, KeptTags, Opened, Part, PictureNumber, ShowAll
 from api.schemas import Answer, Page, PictureOut, PictureRef, Uploads
 from api.uploads import add_uploads, remove_picture
 from indexer.errors import NotFoundError, PictureError
@@ -44,13 +44,14 @@ def newest(
 
 
 @router.post("", status_code=201)
-def add(collection: Opened, picture: list[UploadFile], response: Response) -> Uploads:
+def add(collection: Opened, tagging: KeptTags, picture: list[UploadFile], response: Response) -> Uploads:
     """Add one or several pictures; they can be found when the answer comes.
 
     The answer says of each whether it is new, was there before, or can't be read; where none can be read,
     it is an error.
     """
     uploads = add_uploads(collection, picture)
+    tagging.now([upload.id for upload in uploads if upload.new and upload.id is not None])
     if all(upload.id is None for upload in uploads):
         raise PictureError("; ".join(f"{upload.name}: {upload.reason}" for upload in uploads))
     if not any(upload.new for upload in uploads):
