@@ -46,7 +46,8 @@ def own_id(name: str) -> str:
 
 def everyday_vocabulary(graph: Everyday) -> Vocabulary:
     """All that ships: the everyday concepts, and materials that aren't among them."""
-    more = [Concept(own_id(name), (name,)) for name in MATERIALS if not graph.named(name)]
+    own = {key_of(one.names[0]) for one in graph}
+    more = [Concept(own_id(name), (name,)) for name in MATERIALS if key_of(name) not in own]
     return Vocabulary((*graph, *more), ConceptGraph([*graph, *more]))
 
 
