@@ -60,6 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, embedded_models: Path) -> Ite
     (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
     rows = [f"{name},{name.split('/')[1]} thing" for name in names]
     (folder / "catalogue.csv").write_text("\n".join(["image,title", *rows]))
+    (folder / "names.csv").write_text("name,parent,de\nred thing,thing,Rotes\n")
     (folder / "pixloom/models").mkdir(parents=True)
     for exported in embedded_models.glob("embedded-*"):  # linked one by one: what is trained here stays here
         (folder / "pixloom/models" / exported.name).symlink_to(exported)
