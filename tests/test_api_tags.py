@@ -15,8 +15,9 @@ from api.app import create_app
 from api.cli import main
 from indexer.collection import Collection
 from indexer.config import Settings
+from search.tags import tagger
 from search.tags.rows import tag_ids
-from search.tags.tagger import Tagger
+from search.tags.tagger import FILE
 from tests.homes import toy_load
 
 Run = Callable[..., tuple[int, str, str]]
@@ -24,7 +25,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def folder(collection: Collection, photos: Callable[..., Path]) -> Path:
-    """Three indexed pictures, #1 to #3, of which #1 is red."""
+    """Three indexed pictures, #1 to #3, of which #1 is red. The vocabulary has one name, which fits none of them, so
+    that all tags are those that a test gives."""
+    (collection.settings.home / FILE).write_text('{"name": "zeitgeist"}')
     written = photos("red")
     for names in (("red",), ("red", "blue"), ("red", "blue", "green")):
         collection.index([photos(*names)])
@@ -153,13 +156,20 @@ def test_exports(run: Run, tmp_path: Path) -> None:
 NOTHING = [("2", "", ""), ("3", "", "")]
 
 
-def test_a_vocabulary_is_handed_to_the_tagger(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Path | None] = []
-    monkeypatch.setattr(Tagger, "use_vocabulary", lambda _, path: asked.append(path) or 2)
-    monkeypatch.setattr(Tagger, "refresh", lambda *_, **__: 3)
-    (tmp_path / "words.txt").write_text("dog\ncat\n")
-    code, _, err = run("tags", "--vocabulary", tmp_path / "words.txt")
-    assert code == 0 and asked == [tmp_path / "words.txt"] and "2 names" in err and "3 pictures" in err
+def test_a_vocabulary_of_the_users_own(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tagger, "THRESHOLD", 0.01)
+    (tmp_path / "words.txt").write_text("red\nred\nteal\n")
+    code, _, err = run("tags", "--all", "--vocabulary", tmp_path / "words.txt")
+    assert code == 0 and "2 names" in err and "came before" in err
+    assert counts(run) == {"red": 1}
+    (picture,) = told(run, "tags", 1)["pictures"]
+    assert [(one["name"], one["sources"]) for one in picture["tags"]] == [("red", ["model"])]
+    assert 0.01 <= picture["tags"][0]["probability"] <= 1
+    assert [one["id"] for one in told(run, "search", "tag:red")["results"]] == [1]
+    code, _, err = run("tags", "--all", "--vocabulary", "everyday")
+    assert code == 0 and "names are in use" in err and len(counts(run)) > 1
+    code, _, err = run("tags", "--all", "--vocabulary", tmp_path / "none.txt")
+    assert code == 2 and "no vocabulary" in err
 
 
 def test_labels_of_a_data_set_are_tags(run: Run, folder: Path) -> None:

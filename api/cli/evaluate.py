@@ -24,7 +24,7 @@ from api.cli.options import (
 )
 from api.cli.output import note, print_json, say
 from api.cli.progress import shown
-from api.cli.trial import show_people, show_trial
+from api.cli.trial import show_people, show_tags, show_trial
 from indexer.encoders import load_encoder
 from indexer.errors import UsageError
 from indexer.sources.datasets import LOADERS, DataSet, read_items
@@ -85,6 +85,10 @@ def _recommend(asked: Asked, on_progress: OnProgress) -> Figures:
     return measure(asked, on_progress)
 
 
+def _may_hold_pictures(data: Path) -> bool:
+    return data.is_file() or (data.is_dir() and any(one.is_dir() for one in data.iterdir()))
+
+
 MEASURES: dict[Kind, Callable[[Asked, OnProgress], Figures]] = {
     Kind.captions: lambda asked, on_progress: evaluate_captions(asked.items, asked.model, on_progress),
     Kind.labels: lambda asked, on_progress: evaluate_labels(asked.items, asked.model, on_progress),
@@ -94,7 +98,7 @@ MEASURES: dict[Kind, Callable[[Asked, OnProgress], Figures]] = {
 """Kind -> what measures it."""
 RECOMMEND: tuple[tuple[Callable[[Path], bool], Callable[[Asked, OnProgress], Figures]], ...] = (
     (is_ratings, lambda asked, on_progress: evaluate_ratings(asked.data, on_progress)),
-    (lambda data: data.exists(), lambda asked, on_progress: evaluate_people(asked.items, asked.model, on_progress)),
+    (_may_hold_pictures, lambda asked, on_progress: evaluate_people(asked.items, asked.model, on_progress)),
 )
 """Which data suit, and what measures recommendations on them, ratings or labelled pictures; the first that suits is
 taken."""
@@ -146,6 +150,8 @@ def evaluate(
         print_json(figures)
     elif "models" in figures:
         show_trial(figures)
+    elif "beside" in figures:
+        show_tags(figures)
     elif "protocol" in figures:
         show_people(figures)
     else:

@@ -1,4 +1,4 @@
-"""Trials of what recommends, by ratings or by simulated people, as tables."""
+"""Trials of what recommends, by ratings or by simulated people, and of tags, as tables."""
 
 from typing import Any
 
@@ -30,6 +30,27 @@ def show_people(figures: dict[str, Any]) -> None:
     say(figures["protocol"])
     names = ("recommender", "clicks", "precision@20", "possible", "coverage", "disliked")
     table(names, [tuple(row[name] for name in names) for row in figures["figures"]])
+    _failed(figures)
+
+
+def show_tags(figures: dict[str, Any]) -> None:
+    """Print what `evaluate_tags` gave."""
+    say(f"{figures['encoder']}: {figures['pictures']} pictures, {figures['names']} names, {figures['counted']} counted")
+    say(f"{figures['tags_per_picture']:.1f} tags for each picture; calibration error {figures['ece']:.3f}")
+    own = {**figures, "threshold": None}
+    best = {"f1": figures["best_f1"], "threshold": figures["best_threshold"], "map": figures["map"]}
+    ways = {"tags": own, "tags, best threshold": best, **figures["beside"]}
+    names = ("precision", "recall", "f1", "map", "threshold")
+    rows = [(way, *(_cell(told.get(name)) for name in names)) for way, told in ways.items()]
+    table(("", *names), rows)
+    _failed(figures)
+
+
+def _cell(figure: float | None) -> object:
+    return "" if figure is None else round(figure, 3)
+
+
+def _failed(figures: dict[str, Any]) -> None:
     for failure in figures["failed"][:_FIRST]:
         say(f"  {failure['path']}: {failure['reason']}")
     if len(figures["failed"]) > _FIRST:
