@@ -3,22 +3,28 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import insert
 
 from api.app import create_app
 from api.cli import main
 from indexer.collection import Collection
 from indexer.config import Settings
+from indexer.tag_tables import TagLabelRow
+from search.knowledge.everyday import Everyday
 from search.tags import tagger
 from search.tags.rows import tag_ids
 from search.tags.tagger import FILE
 from tests.homes import toy_load
+from tests.toys import picture
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -180,6 +186,44 @@ def test_labels_of_a_data_set_are_tags(run: Run, folder: Path) -> None:
     assert [one["id"] for one in told(run, "search", 'tag:"warm thing"')["results"]] == [1]
     told(run, "forget", table)
     assert counts(run) == {"cold thing": 0, "Warm thing": 0}
+
+
+def test_a_filter_finds_the_kinds_of_a_thing(run: Run, tmp_path: Path) -> None:
+    told(run, "tags", "--all", "--vocabulary", "everyday")  # whose graph knows that a poodle is a dog
+    with Collection(Settings(home=tmp_path / "home"), toy_load) as collection, collection.catalog.database.write() as c:
+        (dog, *_), (poodle, *_) = (Everyday().named(name) for name in ("animal", "poodle"))
+        ids = tag_ids(c, [("animal", dog.id), ("poodle", poodle.id)])
+        c.execute(insert(TagLabelRow).values(tag_id=ids["poodle"], picture_id=2, positive=True, at=datetime.now()))
+    assert [one["id"] for one in told(run, "search", "tag:poodle")["results"]] == [2]
+    assert 2 in [one["id"] for one in told(run, "search", "tag:animal")["results"]]
+    assert 2 not in [one["id"] for one in told(run, "search", "red -tag:animal", "--all", "-k", "9")["results"]]
+
+
+def test_a_server_tags_what_another_process_indexes(
+    client: TestClient, settings: Settings, photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagger, "THRESHOLD", 0.01)
+    (settings.home / FILE).write_text('{"name": "red"}\n{"name": "teal"}\n')
+    with Collection(settings, toy_load) as other:
+        other.index([photos("teal")])
+        id = other.catalog.newest(1)[0]
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        tags = client.get(f"/v1/pictures/{id}/tags").json()["tags"]
+        if tags:
+            break
+        time.sleep(0.1)
+    assert [one["name"] for one in tags] == ["teal"]
+
+
+def test_an_upload_is_tagged_when_the_answer_comes(client: TestClient, settings: Settings, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tagger, "THRESHOLD", 0.01)
+        (settings.home / FILE).write_text('{"name": "navy"}\n')
+        picture("navy").save(tmp_path / "navy.png")
+        answer = client.post("/v1/pictures", files={"picture": ("navy.png", (tmp_path / "navy.png").read_bytes())})
+    id = answer.json()["pictures"][0]["id"]
+    assert [one["name"] for one in client.get(f"/v1/pictures/{id}/tags").json()["tags"]] == ["navy"]
 
 
 def refused(response: Any, status: int) -> str:

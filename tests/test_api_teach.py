@@ -135,3 +135,14 @@ def test_ids_as_users_list_them() -> None:
     assert parsed(["3,8, 9", "#8", "#12"]) == (3, 8, 9, 12) and parsed([]) == ()
     with pytest.raises(UsageError):
         parsed(["##3"])
+
+
+def test_a_name_in_another_language_teaches_the_same_tag(
+    settings: Settings, red: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(settings, capsys, "teach", "warm", "--yes", red[0])[0] == 0
+    assert run(settings, capsys, "translate", "warm", "de", "Warmes")[0] == 0
+    code, out, _ = run(settings, capsys, "teach", "warmes", "--yes", red[1], "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["tag"], told["yes"]) == ("warm", sorted(red[:2]))

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, insert, select
 from indexer.errors import NotFoundError, UsageError
 from indexer.tables import Base, PictureRow, StateRow
 from indexer.tag_tables import TagLabelRow, TagRow
-from search.tags.rows import key_of, tag_ids
+from search.tags.names import Tag, find_tags, tags_by_id, the_tag
+from search.tags.rows import tag_ids
 
 Labels = Mapping[int, bool]
 """Picture -> whether it has the tag."""
@@ -18,17 +19,6 @@ _TAG, _LABEL, _PICTURE, _STATE = (
 )
 _AT_ONCE = 500
 _LARGEST_ID = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag that can be taught, after all merges."""
-
-    id: int
-    name: str
-    forbidden: bool
-    threshold: float | None
-    """Probability from which the user wants it given, where that was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +46,28 @@ def take_turn(connection: Connection) -> None:
 
 
 def find_tag(connection: Connection, name: str) -> Tag | None:
-    """The tag of that name, or the one that it is merged into; None where there is none. Raises as key_of does."""
-    id = connection.scalar(select(_TAG.c.id).where(_TAG.c.key == key_of(name)))
-    return None if id is None else tags(connection, [root(id, merges(connection))])[0]
+    """The tag of that name in any language, or the one that it is merged into; None where there is none.
+
+    Raises UsageError where several are called so, and as key_of does.
+    """
+    if not find_tags(connection, name):
+        return None
+    return tags(connection, [root(the_tag(connection, name).id, merges(connection))])[0]
 
 
 def made_tag(connection: Connection, name: str) -> Tag:
     """The same, made where there is none."""
+    found = find_tag(connection, name)
+    if found is not None:
+        return found
     (id,) = tag_ids(connection, [(name, None)]).values()
     return tags(connection, [root(id, merges(connection))])[0]
 
 
 def tags(connection: Connection, ids: Iterable[int]) -> list[Tag]:
     """Tags by their numbers."""
-    columns = (_TAG.c.id, _TAG.c.name, _TAG.c.forbidden, _TAG.c.threshold)
-    wanted, found = sorted(ids), []
-    for start in range(0, len(wanted), _AT_ONCE):
-        query = select(*columns).where(_TAG.c.id.in_(wanted[start : start + _AT_ONCE])).order_by(_TAG.c.id)
-        found += [Tag(*row) for row in connection.execute(query)]
-    return found
+    found = tags_by_id(connection, ids)
+    return [found[id] for id in sorted(found)]
 
 
 def merges(connection: Connection) -> dict[int, int]:

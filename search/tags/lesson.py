@@ -9,7 +9,8 @@ import numpy as np
 
 from indexer.types import Floats, Ids
 from search.snapshot import Snapshot
-from search.tags.labels import Labels, Tag
+from search.tags.labels import Labels
+from search.tags.names import Tag
 from search.tags.odds import Odds
 from search.tags.probe import Doubles, Probe, train
 from search.tags.useful import most_useful

@@ -17,7 +17,6 @@ from search.snapshot import Snapshot
 from search.tags.labels import (
     Clicks,
     Labels,
-    Tag,
     all_labels,
     enter,
     find_tag,
@@ -29,6 +28,7 @@ from search.tags.labels import (
     take_turn,
 )
 from search.tags.lesson import THRESHOLD, Lesson, chances_of, labelled_rows, learn, recipe
+from search.tags.names import Tag
 from search.tags.probes import (
     Stored,
     count_pictures,
@@ -40,7 +40,7 @@ from search.tags.probes import (
     stored_probes,
     with_pictures,
 )
-from search.tags.rows import key_of
+from search.tags.rows import key_of, spelt
 
 NONE = Clicks()
 _GROWTH = 1.5
@@ -82,7 +82,7 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
     key_of(name)
     collection, snapshot = engine.collection, engine.snapshot()
     with collection.catalog.database.read() as connection:
-        tag = find_tag(connection, name) or Tag(0, " ".join(name.split()), False, None)
+        tag = find_tag(connection, name) or Tag(0, spelt(name), None, False, None, {})
     _refuse_forbidden(tag)
     if snapshot is None:
         if clicks:
