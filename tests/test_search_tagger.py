@@ -18,7 +18,7 @@ from search.knowledge.everyday import Everyday
 from search.knowledge.graph import Concept, ConceptGraph
 from search.tags import tagger as tagger_module
 from search.tags.anchors import anchors_of
-from search.tags.choice import DOUBT, MOST, Choice
+from search.tags.choice import CLOSE, KINDS, MOST, Choice
 from search.tags.naming import make_scorer
 from search.tags.rows import tag_ids
 from search.tags.tag_model import read_tag_model
@@ -183,8 +183,8 @@ FISH = tree(("animal", None), ("fish", "animal"), ("cod", "fish"), ("tuna", "fis
     [
         ((0.1, 0.1, 0.9, 0.1, 0.1), {"cod"}),  # a kind says all that it is a kind of
         ((0.1, 0.6, 0.3, 0.3, 0.1), {"fish"}),  # the kind in doubt: what it is one of
-        ((0.1, 0.1, 0.9, 0.9 - DOUBT / 2, 0.1), {"fish"}),  # two kinds that can't be told apart
-        ((0.1, 0.1, 0.9, 0.6, 0.1), {"cod"}),  # kinds exclude each other
+        ((0.1, 0.1, 0.9, 0.9 - CLOSE / 2, 0.1), {"cod", "tuna"}),  # two kinds that can't be told apart
+        ((0.1, 0.1, 0.9, 0.9 - CLOSE * 1.1, 0.1), {"cod"}),  # kinds exclude each other
         ((0.7, 0.1, 0.1, 0.1, 0.8), {"animal", "shirt"}),
         ((0.1, 0.1, 0.1, 0.1, 0.1), set()),
     ],
@@ -193,6 +193,13 @@ def test_fewer_tags_rather_than_wrong_ones(probabilities: tuple[float, ...], exp
     choice = Choice(FISH, np.full(5, 0.5, np.float32), np.ones(5, bool))
     (tags,) = choice(np.array([probabilities], np.float32))
     assert {FISH.concepts[place].names[0] for place, _ in tags} == expected
+
+
+def test_of_many_kinds_only_the_best_are_given() -> None:
+    vocabulary = tree(("fish", None), *((f"fish {n}", "fish") for n in range(9)))
+    choice = Choice(vocabulary, np.full(10, 0.5, np.float32), np.ones(10, bool))
+    (tags,) = choice(np.array([[0.1, *(0.8 + n / 100 for n in range(9))]], np.float32))
+    assert [place for place, _ in tags] == [9, 8, 7] and KINDS == 3
 
 
 def test_names_with_probes_may_go_together() -> None:

@@ -14,13 +14,13 @@ MOST = 20
 """Tags that one picture is given."""
 
 
-DOUBT = 0.05
-"""How close the second of several kinds of a thing must come to the first for the thing itself to be named instead."""
+KINDS, CLOSE = 3, 0.3
+"""Of one thing, so many kinds are given at most, and none that is less probable than the best by more than this."""
 
 
 class Choice:
     """Chooses tags of one vocabulary. `thresholds` [m] are probabilities, one for each name; of the `exclusive` names
-    [m], those that are kinds of the same thing exclude each other."""
+    [m], those that are kinds of the same thing mostly exclude each other."""
 
     def __init__(self, vocabulary: Vocabulary, thresholds: Floats, exclusive: NDArray[np.bool_]) -> None:
         self.vocabulary, self.thresholds, self.exclusive = vocabulary, thresholds, exclusive
@@ -40,14 +40,13 @@ class Choice:
         return sorted(kinds, key=lambda kind: len(kind[1]))
 
     @cached_property
-    def _siblings(self) -> list[tuple[int, Ids]]:
-        """(parent, the exclusive names right below it), where there are several; -1 for one that is no name."""
+    def _siblings(self) -> list[Ids]:
+        """The exclusive names right below each thing that has several."""
         below: dict[str, list[int]] = {}
         for place, one in enumerate(self.vocabulary.concepts):
             if self.exclusive[place] and one.parents:
                 below.setdefault(one.parents[0], []).append(place)
-        several = {id: places for id, places in below.items() if len(places) > 1}
-        return [(self._places.get(id, -1), np.array(places, np.int64)) for id, places in several.items()]
+        return [np.array(places, np.int64) for places in below.values() if len(places) > 1]
 
     def raised(self, probabilities: Floats) -> Floats:
         """[n, m] with each at least as high as those of its kinds, in place. Those of names that don't exclude each
@@ -59,26 +58,16 @@ class Choice:
         return probabilities
 
     def given(self, probabilities: Floats) -> NDArray[np.bool_]:
-        """[n, m], raised -> which names are given: those that reach their thresholds, of siblings only the best and
-        that only where no other comes close, and no name that another given one is a kind of."""
+        """[n, m], raised -> which names are given: those that reach their thresholds, of the kinds of one thing only
+        the best few, and no name that another given one is a kind of."""
         given: NDArray[np.bool_] = probabilities >= self.thresholds
-        for parent, places in self._siblings:
+        for places in self._siblings:
             several = np.flatnonzero(given[:, places].sum(axis=1) > 1)
             if len(several):
-                given[np.ix_(several, places)] = self._settled(probabilities[np.ix_(several, places)], parent >= 0)
+                given[np.ix_(several, places)] &= _best(probabilities[np.ix_(several, places)])
         for place, below in self._kinds:
             given[:, place] &= ~given[:, below].any(axis=1)
         return given
-
-    def _settled(self, siblings: Floats, has_parent: bool) -> NDArray[np.bool_]:
-        """[n, s] of which several reach their thresholds -> the best of each row, none where it is in doubt."""
-        best = np.zeros(siblings.shape, np.bool_)
-        rows = np.arange(len(siblings))
-        best[rows, siblings.argmax(axis=1)] = True
-        if has_parent:
-            first, second = np.partition(siblings, -2, axis=1)[:, :-3:-1].T
-            best[first - second < DOUBT] = False
-        return best
 
     def __call__(self, probabilities: Floats) -> list[list[tuple[int, float]]]:
         """[n, m], changed in place -> for each picture (name, probability) of those given, best first."""
@@ -88,3 +77,12 @@ class Choice:
             best = places[np.argsort(-row[places], kind="stable")][:MOST]
             chosen.append([(int(place), float(row[place])) for place in best])
         return chosen
+
+
+def _best(siblings: Floats) -> NDArray[np.bool_]:
+    """[n, s] -> those of each row that may stand together."""
+    best: NDArray[np.bool_] = siblings >= siblings.max(axis=1, keepdims=True) - CLOSE
+    if siblings.shape[1] > KINDS:
+        others = np.argsort(-siblings, axis=1, kind="stable")[:, KINDS:]
+        np.put_along_axis(best, others, False, axis=1)
+    return best
