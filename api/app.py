@@ -42,6 +42,7 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
             app.state.collection = collection
             app.state.engine = engine
             app.state.metrics = metrics
+            app.state.others = others
             app.state.recommender = Recommender(engine, collaborative=others.model)
             app.state.switching = held.enter_context(closing(Switching(collection)))
             app.state.tagging = held.enter_context(closing(Tagging(tagger, engine)))

@@ -10,6 +10,7 @@ from api.tagging import Tagging
 from indexer.collection import Collection
 from search.engine import Engine
 from search.query import Box
+from search.taste.background import Others
 from search.taste.recommend import Recommender
 
 MAX_QUERY = 4096
@@ -33,6 +34,11 @@ async def _recommender(request: Request) -> Recommender:
     return recommender
 
 
+async def _others(request: Request) -> Others:
+    others: Others = request.app.state.others
+    return others
+
+
 async def _tagging(request: Request) -> Tagging:
     tagging: Tagging = request.app.state.tagging
     return tagging
@@ -50,6 +56,7 @@ async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in
 Opened = Annotated[Collection, Depends(_collection)]
 Asked = Annotated[Engine, Depends(_engine)]
 Recommending = Annotated[Recommender, Depends(_recommender)]
+Collaborating = Annotated[Others, Depends(_others)]
 KeptTags = Annotated[Tagging, Depends(_tagging)]
 Changing = Annotated[Switching, Depends(_switching)]
 Part = Annotated[Box | None, Depends(_box)]

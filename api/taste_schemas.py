@@ -38,7 +38,7 @@ class SignalOut(Fields):
 class WhyOut(Fields):
     """Why a picture is shown: because of a `picture` of an `interest`, or what else."""
 
-    kind: Literal["because", "others", "fresh", "explore", "tour"]
+    kind: Literal["because", "others", "fresh", "explore", "rest", "tour"]
     text: str
     picture: int | None
     interest: int | None

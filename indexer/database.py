@@ -2,8 +2,9 @@
 schema when it is opened, its errors said in Pixloom's own words."""
 
 import errno
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ class Database:
         connecting = self.engine.connect().execution_options(immediate=True)
         with self._errors(), connecting as connection, connection.begin():
             yield connection
+
+    def scrub(self) -> None:
+        """Let what was deleted leave SQLite's files now, as far as no reader still needs it; the log would keep it for
+        a while otherwise."""
+        if self.engine.dialect.name == "sqlite":
+            with (
+                self._errors(),
+                closing(self.engine.raw_connection()) as connection,
+                suppress(sqlite3.OperationalError),
+            ):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -90,7 +102,9 @@ def _engine(url: str | URL) -> Engine:
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling is off: it would begin too late for a consistent read.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in (
+        "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON",
+    ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
 

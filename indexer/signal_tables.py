@@ -37,6 +37,8 @@ class SignalRow(Base):
         Index("signal_user", "user", "id"),
         Index("signal_user_picture", "user", "picture_id", "kind", "id"),
         Index("signal_picture", "picture_id"),
+        # No number is used twice, so that whoever knows the last one notices what was taken back and replaced.
+        {"sqlite_autoincrement": True},
     )
 
 
@@ -56,6 +58,8 @@ class StandingRow(Base):
     """The last signal."""
     counts: Mapped[bool]
     """It says something of taste; not where the interest that it belonged to was deleted."""
+    dropped: Mapped[int] = mapped_column(default=0)
+    """The signal up to which an interest that it belonged to was deleted; 0 where none was."""
 
     __table_args__ = (
         Index("standing_kind", "user", "kind", "counts", "signal_id"),

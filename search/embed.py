@@ -43,7 +43,9 @@ def picture_vectors(
         done += len(batch)
         on_progress(Progress("embed", done, len(paths)))
     if not kept:
-        raise UsageError(f"None of the {len(paths)} pictures can be read; the first: {failed[0]}.")
+        raise UsageError(
+            f"None of the {len(paths)} pictures can be read; the first: {failed[0]['path']}: {failed[0]['reason']}."
+        )
     return np.concatenate(vectors), kept, failed
 
 

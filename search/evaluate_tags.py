@@ -68,7 +68,7 @@ def evaluate_tags(
     scorer = make_scorer(encoder, vocabulary, everyday)
     choice = Choice(vocabulary, np.full(len(vocabulary), THRESHOLD, np.float32), scorer.unprobed)
     scores = choice.raised(scorer.probabilities(vectors, features))
-    given = choice.given(scores)
+    given = choice.given(scores, scorer.doubtful(vectors))
     return {
         "encoder": encoder.name,
         "pictures": len(kept),

@@ -67,7 +67,7 @@ def test_both_ways_in_say_the_same(
 
 def test_what_is_said_to_people(settings: Settings, red: list[int], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(settings, capsys, "teach", "red")
-    assert code == 0 and "red: 0 yes (none), 0 no (none)\nNobody has shown a picture" in out
+    assert code == 0 and "red: 0 yes (none), 0 no (none)\nNobody has shown one" in out
     code, out, _ = run(settings, capsys, "teach", "red", "--yes", ",".join(map(str, red[:3])), "--no", "1")
     lines = out.splitlines()
     assert code == 0 and lines[0] == f"red: 3 yes (#{red[0]} #{red[1]} #{red[2]}), 1 no (#1)"

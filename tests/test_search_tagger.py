@@ -16,9 +16,11 @@ from indexer.errors import EncoderError
 from search.engine import Engine
 from search.knowledge.everyday import Everyday
 from search.knowledge.graph import Concept, ConceptGraph
+from search.tags import edit
 from search.tags import tagger as tagger_module
 from search.tags.anchors import anchors_of
 from search.tags.choice import CLOSE, KINDS, MOST, Choice
+from search.tags.names import find_tags
 from search.tags.naming import make_scorer
 from search.tags.rows import tag_ids
 from search.tags.tag_model import read_tag_model
@@ -27,7 +29,7 @@ from search.tags.truth import closed, named_concepts
 from search.tags.upkeep import refresh_tags
 from search.tags.vocabulary import Vocabulary, everyday_vocabulary
 from tests.homes import toy_load
-from tests.toys import any_toy
+from tests.toys import ToyEncoder, any_toy
 
 GRAPH = Everyday()
 COLOURS = "red\norange\nyellow\ngreen\nblue\nnavy\nteal\nblack\nwhite\n"
@@ -324,7 +326,7 @@ def test_features_that_are_kept_are_used(settings: Settings, photos, embedded_mo
         assert tagger.refresh() == 2
         index = collection.catalog.state().index
         scorer = tagger._scorer(index, tagger.vocabulary(), None)
-        ids, got = tagger._scored(index, scorer, 0, 2)
+        ids, got, _ = tagger._scored(index, scorer, 0, 2)
         assert scorer.model is not None and len(ids) == 2
         has, features = tagger._features(scorer.encoder, np.array(ids))
         assert has.all()
@@ -344,3 +346,65 @@ def test_rows_are_those_of_the_index(collection: Collection, photos, colours: Pa
     assert tagger.refresh() == 3
     with collection.catalog.database.read() as connection:
         assert connection.scalar(select(text("rows")).select_from(text("tagging"))) == 3
+
+
+def test_a_renamed_tag_keeps_its_threshold(collection: Collection, photos, colours: Path) -> None:
+    collection.index([photos("red")])
+    tagger = Tagger(collection)
+    tagger.use_vocabulary(colours)
+    tagger.refresh()
+    with collection.catalog.database.write() as connection:
+        edit.rename(connection, "red", "rouge")
+        edit.set_threshold(connection, "rouge", 1.0)
+    assert tagger.refresh() == 1
+    assert not {"red", "rouge"} & {name for names in given_tags(collection).values() for name in names}
+
+
+def test_a_vocabularys_languages_are_names_of_its_tags(collection: Collection, photos, tmp_path: Path) -> None:
+    collection.index([photos("red")])
+    (tmp_path / "names.csv").write_text("name,de\nred,Rot\nteal,Blaugruen\n")
+    Tagger(collection).use_vocabulary(tmp_path / "names.csv")
+    with collection.catalog.database.write() as connection:
+        assert [tag.name for tag in find_tags(connection, "rot")] == ["red"]
+        edit.translate(connection, "red", "de", "Feuerrot")
+    Tagger(collection).use_vocabulary(tmp_path / "names.csv")  # again: what somebody has said stays
+    with collection.catalog.database.read() as connection:
+        assert [tag.name for tag in find_tags(connection, "feuerrot")] == ["red"]
+        assert [tag.name for tag in find_tags(connection, "blaugruen")] == ["teal"]
+
+
+def test_names_that_were_embedded_are_kept(tmp_path: Path) -> None:
+    class Counting(ToyEncoder):
+        asked = 0
+
+        def encode_texts(self, texts):
+            self.asked += len(texts)
+            return super().encode_texts(texts)
+
+    encoder, vocabulary = Counting(), everyday_vocabulary(GRAPH)
+    first = make_scorer(encoder, vocabulary, GRAPH, tmp_path)
+    assert encoder.asked >= len(vocabulary)
+    encoder.asked = 0
+    next(iter((tmp_path / "names").iterdir())).write_bytes(b"damaged")
+    again = make_scorer(encoder, vocabulary, GRAPH, tmp_path)
+    assert 0 < encoder.asked <= 256
+    np.testing.assert_array_equal(again.names, first.names)
+
+
+def test_a_kind_is_doubted_where_a_class_says_it_better(embedded_models: Path) -> None:
+    encoder = load_encoder("embedded", Settings(home=embedded_models.parent))
+    scorer = make_scorer(encoder, everyday_vocabulary(GRAPH), GRAPH)
+    rests = np.flatnonzero(scorer.unprobed & ~scorer.anchors.own & (scorer.anchors.of >= 0))
+    clear = 0
+    for name in rests[::50]:
+        class_ = int(np.flatnonzero(scorer.anchors.matrix[:, scorer.anchors.of[name]])[0])
+        vectors = np.stack([scorer.classes[class_], scorer.names[name]])  # pictures of the class, and of the thing
+        doubtful = scorer.doubtful(vectors)[:, name]
+        below = scorer.anchors.matrix[:, scorer.anchors.of[name]] > 0
+        best = (vectors @ scorer.classes[below].T).max(axis=1)
+        assert doubtful.tolist() == (vectors @ scorer.names[name] < best - 0.1).tolist()
+        assert not doubtful[1]
+        clear += int(doubtful[0])
+    assert clear > len(rests[::50]) / 2
+    doubtful = scorer.doubtful(scorer.classes[::100])
+    assert not doubtful[:, ~(scorer.unprobed & ~scorer.anchors.own & (scorer.anchors.of >= 0))].any()

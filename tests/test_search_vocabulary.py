@@ -77,6 +77,23 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert len(vocabulary.skipped) == 2
 
 
+def test_names_that_would_be_kinds_of_themselves(tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("name,parent\n" + "".join(f"n{n},n{(n + 1) % 500}\n" for n in range(500)) + "self,self\n")
+    vocabulary = read_vocabulary(file, GRAPH)
+    assert len(vocabulary) == 501 and len(vocabulary.skipped) == 2
+    assert len(vocabulary.graph.ancestors(own_id("n0"))) == 499
+    assert all(one.id not in vocabulary.graph.ancestors(one.id) for one in vocabulary.concepts)
+
+
+def test_tables_and_lines_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "quote.csv").write_text('name\n"' + "x" * 200_000)
+    with pytest.raises(UsageError, match="quote"):
+        read_vocabulary(tmp_path / "quote.csv", GRAPH)
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000 + '\n{"name": "cat"}\n')
+    assert names(read_vocabulary(tmp_path / "deep.jsonl", GRAPH)) == ["cat"]
+
+
 def test_a_hundred_thousand_lines(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("\n".join(f"thing {n % 60_000}" for n in range(100_000)))

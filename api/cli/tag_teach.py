@@ -61,7 +61,8 @@ def _show(told: Taught) -> None:
     if told.yes:
         say(f"{told.pictures} pictures have it now.{_precision(told)}")
     elif told.next:
-        say("Nobody has shown a picture that has it, so none gets it; those below are what the name alone finds.")
+        have = f"{told.pictures} pictures have it by other ways; n" if told.pictures else "N"
+        say(f"{have}obody has shown one, so it isn't taught yet; those below are what the name alone finds.")
     if told.yes and told.best:
         say("Likeliest without a label: " + ", ".join(f"#{id} ({p:.0%})" for id, p in told.best))
     if told.next:

@@ -10,12 +10,13 @@ from api.cli.feedback import asked
 from api.cli.home import opened
 from api.cli.options import Home, Json, UserName
 from api.cli.output import print_json, say, table
+from api.cli.tag_teach import ids
+from api.files import replaced
 from api.taste import taste_document
 from indexer.collection import Collection
-from indexer.database import disk_error
 from indexer.errors import UsageError
-from indexer.reader import write_atomically
 from search.engine import Engine
+from search.taste.background import Others
 from search.taste.signals import Signals, user_name
 from search.taste.tastes import Tastes
 
@@ -31,9 +32,9 @@ def taste(
     set: Annotated[
         list[str] | None, typer.Option("--set", metavar="ID=WEIGHT", help="Weigh an interest; 1 is usual.")
     ] = None,
-    mute: Annotated[list[int] | None, typer.Option(metavar="ID", help="Show nothing of an interest.")] = None,
-    unmute: Annotated[list[int] | None, typer.Option(metavar="ID", help="Show it again.")] = None,
-    delete: Annotated[list[int] | None, typer.Option(metavar="ID", help="Let its likes count no more.")] = None,
+    mute: Annotated[list[str] | None, typer.Option(metavar="ID", help="Show nothing of an interest.")] = None,
+    unmute: Annotated[list[str] | None, typer.Option(metavar="ID", help="Show it again.")] = None,
+    delete: Annotated[list[str] | None, typer.Option(metavar="ID", help="Let its likes count no more.")] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all that is kept of them.", show_default=False)
     ] = None,
@@ -47,14 +48,17 @@ def taste(
     """
     name = user_name(asked(user))
     changes = [(id, {"weight": weight}) for id, weight in map(_weighed, set or [])]
-    changes += [(id, {"muted": True}) for id in mute or []] + [(id, {"muted": False}) for id in unmute or []]
-    if (changes or delete) and forget:
+    changes += [(id, {"muted": True}) for id in ids(mute or [])] + [(id, {"muted": False}) for id in ids(unmute or [])]
+    dropped = ids(delete or [])
+    if (changes or dropped) and forget:
         raise UsageError("Either steer a person's interests or forget the person.")
     with opened(context, home) as collection:
         tastes = Tastes(Engine(collection))
+        for id in {*(id for id, _ in changes), *dropped}:
+            tastes.find(name, id)  # refused before anything is changed
         for id, values in changes:
             tastes.steer(name, id, **values)
-        for id in delete or []:
+        for id in dropped:
             tastes.drop(name, id)
         if export or forget:
             return _all_data(collection, name, export, forget, json)
@@ -79,13 +83,12 @@ def _all_data(collection: Collection, user: str, export: Path | None, forget: bo
     done: dict[str, Any] = {"user": user}
     if export:
         document = signals.export(user)
-        try:
-            write_atomically(export, text.dumps(document, ensure_ascii=False, indent=2).encode())
-        except OSError as error:
-            raise disk_error(error, export) from error
+        with replaced(export) as file:
+            file.write(text.dumps(document, ensure_ascii=False, indent=2))
         done |= {"exported": len(document["signals"]), "file": str(export)}
     if forget:
         done["forgotten"] = signals.forget(user)
+        Others(collection).drop()
     if json:
         print_json(done)
         return 0

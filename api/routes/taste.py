@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Query
 
-from api.deps import MAX_NAME, K, Opened, Recommending, User
+from api.deps import MAX_NAME, Collaborating, K, Opened, Recommending, User
 from api.taste import taste_document
 from api.taste_schemas import (
     ExportOut,
@@ -50,13 +50,13 @@ def recommendations(
     return recommender.recommend(user, k=k, cursor=cursor)
 
 
-@router.get("/users/{user}/taste", response_model=TasteOut)
+@router.get("/users/{user:path}/taste", response_model=TasteOut)
 def taste(collection: Opened, recommender: Recommending, user: User) -> dict[str, Any]:
     """A person's interests, most important first; none of one nobody knows."""
     return taste_document(collection, user, recommender.tastes.interests(user))
 
 
-@router.patch("/users/{user}/taste", response_model=TasteOut)
+@router.patch("/users/{user:path}/taste", response_model=TasteOut)
 def steer(collection: Opened, recommender: Recommending, user: User, change: InterestChange) -> dict[str, Any]:
     """Set the weight of an interest, mute it, or delete it; the next page obeys."""
     if change.delete:
@@ -68,13 +68,16 @@ def steer(collection: Opened, recommender: Recommending, user: User, change: Int
     return taste_document(collection, user, left)
 
 
-@router.delete("/users/{user}/taste", response_model=Forgotten)
-def forget(collection: Opened, user: User) -> dict[str, Any]:
-    """Delete all that is kept of a person: signals and settings. Harmless where there is nothing."""
-    return {"user": user_name(user), "forgotten": Signals(collection.catalog.database).forget(user)}
+@router.delete("/users/{user:path}/taste", response_model=Forgotten)
+def forget(collection: Opened, others: Collaborating, user: User) -> dict[str, Any]:
+    """Delete all that is kept of a person: signals, settings, and what was learned from them. Harmless where there is
+    nothing."""
+    forgotten = Signals(collection.catalog.database).forget(user)
+    others.drop()
+    return {"user": user_name(user), "forgotten": forgotten}
 
 
-@router.get("/users/{user}/export", response_model=ExportOut)
+@router.get("/users/{user:path}/export", response_model=ExportOut)
 def export(collection: Opened, user: User) -> dict[str, Any]:
     """All that is kept of a person, as one document."""
     return Signals(collection.catalog.database).export(user)

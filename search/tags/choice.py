@@ -57,10 +57,12 @@ class Choice:
             np.maximum(probabilities[:, place], probabilities[:, below].max(axis=1), out=probabilities[:, place])
         return probabilities
 
-    def given(self, probabilities: Floats) -> NDArray[np.bool_]:
-        """[n, m], raised -> which names are given: those that reach their thresholds, of the kinds of one thing only
-        the best few, and no name that another given one is a kind of."""
+    def given(self, probabilities: Floats, doubtful: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """[n, m], raised -> which names are given: those that reach their thresholds and aren't doubtful, of the kinds
+        of one thing only the best few, and no name that another given one is a kind of."""
         given: NDArray[np.bool_] = probabilities >= self.thresholds
+        if doubtful is not None:
+            given &= ~doubtful
         for places in self._siblings:
             several = np.flatnonzero(given[:, places].sum(axis=1) > 1)
             if len(several):
@@ -69,10 +71,12 @@ class Choice:
             given[:, place] &= ~given[:, below].any(axis=1)
         return given
 
-    def __call__(self, probabilities: Floats) -> list[list[tuple[int, float]]]:
+    def __call__(
+        self, probabilities: Floats, doubtful: NDArray[np.bool_] | None = None
+    ) -> list[list[tuple[int, float]]]:
         """[n, m], changed in place -> for each picture (name, probability) of those given, best first."""
         chosen = []
-        for row, marks in zip(probabilities, self.given(self.raised(probabilities)), strict=True):
+        for row, marks in zip(probabilities, self.given(self.raised(probabilities), doubtful), strict=True):
             places = np.flatnonzero(marks)
             best = places[np.argsort(-row[places], kind="stable")][:MOST]
             chosen.append([(int(place), float(row[place])) for place in best])

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,27 +49,31 @@ def _shipped(encoder: HeadedEncoder, model: TagModel, everyday: Everyday) -> dic
 
 def _embedded(
     encoder: Encoder, names: Sequence[str], cache: Path | None, on_progress: OnProgress | None
-) -> Sequence[Floats] | Floats:
-    if not names:
-        return ()
-    told = hashlib.sha256("\n".join([encoder.fingerprint, *names]).encode()).hexdigest()[:32]
-    kept = cache / f"names-{told}.npy" if cache else None
-    if kept is not None and kept.is_file():
-        try:
-            vectors: Floats = np.load(kept)
-            if vectors.shape == (len(names), encoder.dimension):
-                return vectors
-        except (OSError, ValueError):
-            pass  # damaged: computed again
-    parts = []
+) -> Iterator[Floats]:
+    """The names' vectors, some hundreds at a time, each lot kept as soon as it is there: a run that is stopped goes on
+    from there."""
     for start in range(0, len(names), _AT_ONCE):
-        parts.append(encoder.encode_texts(names[start : start + _AT_ONCE]))
-        if on_progress:
-            on_progress(Progress("name", min(start + _AT_ONCE, len(names)), len(names)))
-    vectors = np.concatenate(parts)
-    if kept is not None and len(names) > _AT_ONCE:
-        _keep(kept, vectors)
-    return vectors
+        some = names[start : start + _AT_ONCE]
+        told = hashlib.sha256("\n".join([encoder.fingerprint, *some]).encode()).hexdigest()[:32]
+        kept = cache / "names" / f"{told}.npy" if cache else None
+        vectors = _kept(kept, (len(some), encoder.dimension))
+        if vectors is None:
+            vectors = encoder.encode_texts(some)
+            if kept is not None:
+                _keep(kept, vectors)
+            if on_progress:
+                on_progress(Progress("name", start + len(some), len(names)))
+        yield from vectors
+
+
+def _kept(path: Path | None, shape: tuple[int, int]) -> Floats | None:
+    if path is None or not path.is_file():
+        return None
+    try:
+        vectors: Floats = np.load(path)
+    except (OSError, ValueError):
+        return None  # damaged: computed again
+    return vectors if vectors.shape == shape else None
 
 
 def _keep(path: Path, vectors: Floats) -> None:

@@ -1,11 +1,11 @@
 """Tags in the catalogue: found by name, made where there are none."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import UsageError
@@ -23,6 +23,10 @@ def key_of(name: str) -> str:
 
     Raises UsageError for a name that is empty or too long.
     """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("A tag's name is no text: it holds half of a surrogate pair.") from error
     key = " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
     if not key:
         raise UsageError("A tag has no name: give it one.")
@@ -50,6 +54,18 @@ def tag_ids(connection: Connection, wanted: Iterable[tuple[str, str | None]]) ->
         connection.execute(make.on_conflict_do_nothing(), [new_row(*names[key]) for key in missing])
         found |= _found(connection, missing)
     return found
+
+
+def name_in_languages(connection: Connection, names: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """Give tags, made where they don't exist yet, their names in other languages (code -> names, the usual one first).
+    What somebody has called them before stays."""
+    ids = tag_ids(connection, [(name, None) for name in names])
+    for name, told in names.items():
+        mine = _TAG.c.id == ids[key_of(name)]
+        known = connection.scalar(select(_TAG.c.translations).where(mine)) or {}
+        merged = {language: some[0] for language, some in told.items() if some} | known
+        if merged != known:
+            connection.execute(update(_TAG).where(mine).values(translations=merged))
 
 
 def new_row(name: str, concept: str | None = None, **values: Any) -> dict[str, Any]:

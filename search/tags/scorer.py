@@ -26,6 +26,8 @@ SCALE = 10.0
 SHARPNESS = 3.0
 """By any other encoder, a name competes with the class names in a softmax whose scores are standardised and multiplied
 by this: what CLIP's own temperature of 1/100 comes to where scores deviate by .03. Not measured on CLIP here."""
+CLEARLY = 0.1
+"""Cosine by which a class fits a picture better than a kind of the same thing that has no class."""
 _RAREST = 1e-4
 """Probabilities of classes are held to be at least this, and at most 1 less it."""
 
@@ -77,6 +79,7 @@ class Scorer:
         self._bias[probed] = model.probe[2] + model.probe[0] * model.bias[of[probed]]
         self._own = np.flatnonzero(~probed & self.anchors.own)
         self._inherited = np.flatnonzero(~probed & ~self.anchors.own & (self.anchors.of >= 0))
+        self._anchored = self.anchors.of[self._inherited]
         self.unprobed = ~probed
 
     def probabilities(self, vectors: Floats, features: Floats | None = None) -> Floats:
@@ -124,6 +127,18 @@ class Scorer:
             + weights.inherited
             + weights.siblings * np.log(self.anchors.siblings[self._inherited])
         )
+
+    def doubtful(self, vectors: Floats) -> NDArray[np.bool_]:
+        """[n, m]: names that rest on the classes of what they are a kind of, where one of those classes itself says it
+        clearly better: a shoe, of which nothing tells that it is a sneaker."""
+        doubted = np.zeros((len(vectors), len(self.names)), np.bool_)
+        if self.model is None or not len(self._inherited):
+            return doubted
+        scores = vectors @ self.classes.T
+        columns = [scores[:, self.anchors.matrix[:, place] > 0].max(axis=1) for place in np.unique(self._anchored)]
+        best = np.stack(columns, axis=1)[:, np.searchsorted(np.unique(self._anchored), self._anchored)]
+        doubted[:, self._inherited] = vectors @ self.names[self._inherited].T < best - CLEARLY
+        return doubted
 
     def evidence(self, vectors: Floats, features: Floats | None = None) -> Evidence:
         """What the logits are made of, one by one: to fit the coefficients, and to explain."""

@@ -8,7 +8,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, insert, select, update
+from numpy.typing import NDArray
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import aliased
 
 from indexer.collection import Collection
 from indexer.encoders.headed import HeadedEncoder
@@ -23,7 +25,7 @@ from indexer.types import Encoder, Floats, OnProgress
 from search.knowledge.everyday import Everyday
 from search.tags.choice import THRESHOLD, Choice
 from search.tags.naming import make_scorer
-from search.tags.rows import key_of, tag_ids
+from search.tags.rows import key_of, name_in_languages, tag_ids
 from search.tags.scorer import Scorer
 from search.tags.vocabulary import Vocabulary, everyday_vocabulary, read_vocabulary, written
 
@@ -73,6 +75,9 @@ class Tagger:
             return self.vocabulary()
         vocabulary = read_vocabulary(path, self.everyday)
         write_atomically(own, written(vocabulary).encode())
+        told = {one.names[0]: one for one in vocabulary.concepts if one.translations}
+        with self.collection.catalog.database.write() as connection:
+            name_in_languages(connection, {name: dict(one.translations) for name, one in told.items()})
         return vocabulary
 
     def descendants(self, concept: str) -> tuple[str, ...]:
@@ -110,8 +115,8 @@ class Tagger:
             if should_stop():
                 break
             last = min(first + BLOCK, index.rows)
-            ids, probabilities = self._scored(index, scorer, first, last)
-            if not self._write(recipe, (first, last), ids, choose(probabilities), vocabulary):
+            ids, probabilities, doubtful = self._scored(index, scorer, first, last)
+            if not self._write(recipe, (first, last), ids, choose(probabilities, doubtful), vocabulary):
                 break  # somebody else is at it
             seen += last - first
             meter.step(last - first)
@@ -119,9 +124,11 @@ class Tagger:
 
     def _thresholds(self, vocabulary: Vocabulary) -> dict[str, float]:
         """What the user wants in place of the usual threshold, by concept."""
-        query = select(TagRow.key, TagRow.threshold).where(TagRow.threshold.is_not(None))
+        tag, stands = aliased(TagRow), aliased(TagRow)
+        query = select(tag.key, stands.threshold).join(stands, stands.id == func.coalesce(tag.merged_into, tag.id))
         with self.collection.catalog.database.read() as connection:
-            wanted = {row.key: float(row.threshold) for row in connection.execute(query)}
+            rows = connection.execute(query.where(stands.threshold.is_not(None)))
+            wanted = {row.key: float(row.threshold) for row in rows}
         if not wanted:
             return {}
         return {one.id: wanted[key] for one in vocabulary.concepts if (key := key_of(one.names[0])) in wanted}
@@ -153,20 +160,24 @@ class Tagger:
         over_embedded = isinstance(itself, HeadedEncoder) and itself.towers.name == "embedded"
         return self.collection.encoder("embedded") if over_embedded else encoder
 
-    def _scored(self, index: IndexInfo, scorer: Scorer, first: int, last: int) -> tuple[list[int], Floats]:
-        """Picture ids and probabilities [n, names] of rows of the index."""
+    def _scored(
+        self, index: IndexInfo, scorer: Scorer, first: int, last: int
+    ) -> tuple[list[int], Floats, NDArray[np.bool_]]:
+        """Picture ids, and probabilities and doubts [n, names], of rows of the index."""
         file = vector_file(self.collection.settings, index)
         ids, vectors = np.array(file.ids(last)[first:]), np.array(file.vectors(last)[first:])
-        encoder, probabilities = scorer.encoder, np.zeros((len(ids), len(scorer.vocabulary)), np.float32)
+        shape = len(ids), len(scorer.vocabulary)
+        encoder, probabilities, doubtful = scorer.encoder, np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
         has, features = self._features(encoder, ids)
         same = encoder.fingerprint == index.fingerprint
         if has.any():
             assert encoder.tower is not None
             projected = vectors[has] if same else encoder.tower.project(features)
             probabilities[has] = scorer.probabilities(projected, features)
+            doubtful[has] = scorer.doubtful(projected)
         if same and not has.all():
             probabilities[~has] = scorer.probabilities(vectors[~has])
-        return ids.tolist(), probabilities
+        return ids.tolist(), probabilities, doubtful
 
     def _features(self, encoder: Encoder, ids: Any) -> tuple[Any, Floats]:
         """Which of the pictures have features of the encoder's tower, and those [n, f]."""

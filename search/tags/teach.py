@@ -14,6 +14,7 @@ from indexer.types import Floats
 from search.engine import Engine
 from search.prompts import class_vectors
 from search.snapshot import Snapshot
+from search.tags.effective import pictures_with
 from search.tags.labels import (
     Clicks,
     Labels,
@@ -84,8 +85,8 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
     with collection.catalog.database.read() as connection:
         tag = find_tag(connection, name) or Tag(0, spelt(name), None, False, None, {})
     _refuse_forbidden(tag)
-    if snapshot is None:
-        if clicks:
+    if snapshot is None or not snapshot.count:
+        if clicks and snapshot is None:
             raise NotFoundError("Nothing is indexed yet: `pixloom index FOLDER` first, then teach tags.")
         return Taught(tag.name, (), (), 0, None, THRESHOLD, (), (), _ms(started))
     vector = name_vector(collection, snapshot, tag.name)  # before anything is written: the model may not be here
@@ -96,7 +97,10 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
             _refuse_forbidden(tag)
             enter(connection, tag, clicks)
             mark(connection, tag.id)
-    labels, lesson, pictures = _settle(collection, snapshot, tag, vector)
+    labels, lesson = _settle(collection, snapshot, tag, vector)[:2]
+    with collection.catalog.database.read() as connection:
+        having = pictures_with(connection, [tag.id])  # by whatever source
+    pictures = len(np.intersect1d(having, snapshot.ids[snapshot.living()]))
     yes, no = (tuple(sorted(id for id, positive in labels.items() if positive == said)) for said in (True, False))
     found = (lesson.precision, lesson.threshold, lesson.best, lesson.next)
     return Taught(tag.name, yes, no, pictures, *found, _ms(started))
@@ -110,6 +114,8 @@ def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
     One transaction for each tag, so that nothing is lost by a stop. Needs the encoder only where a tag is trained whose
     name it has not embedded before.
     """
+    if not snapshot.count:
+        return 0
     database = collection.catalog.database
     with database.read() as connection:
         labels, probes, known = all_labels(connection), stored_probes(connection), merges(connection)

@@ -65,8 +65,8 @@ def read_vocabulary(path: Path, graph: Everyday) -> Vocabulary:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The vocabulary {path} can't be read ({error}): it is text in UTF-8.") from error
     entries: dict[str, dict[str, Any]] = {}
-    skipped = []
-    for number, entry in _entries(text, path.suffix.lower()):
+    skipped: list[str] = []
+    for number, entry in _readable(text, path):
         try:
             key = key_of(str(entry.get("name") or ""))
         except UsageError as error:
@@ -93,6 +93,15 @@ def written(vocabulary: Vocabulary) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _readable(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        yield from _entries(text, path.suffix.lower())
+    except csv.Error as error:
+        raise UsageError(
+            f"The vocabulary {path} is no table that can be read ({error}): is a quote not closed?"
+        ) from error
+
+
 def _entries(text: str, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
     if suffix in (".jsonl", ".json"):
         for number, line in enumerate(text.splitlines(), 1):
@@ -112,7 +121,7 @@ def _entries(text: str, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def _json(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {"name": entry if isinstance(entry, str) else None}
 
@@ -127,6 +136,7 @@ def _vocabulary(entries: Mapping[str, dict[str, Any]], graph: Everyday, skipped:
     for key, parent in named.items():  # a parent need not be a name of the vocabulary
         known = graph.named(parent)
         ids.setdefault(key, known[0].id if known else own_id(key))
+    skipped = (*skipped, *_without_circles(entries))
     concepts = tuple(_concept(ids[key], entry, ids, graph) for key, entry in entries.items())
     own = {one.id for one in concepts}
     missing = [Concept(ids[key], (parent,)) for key, parent in named.items() if ids[key] not in own]
@@ -136,6 +146,25 @@ def _vocabulary(entries: Mapping[str, dict[str, Any]], graph: Everyday, skipped:
     rest = [graph[id] for id in above if id not in own]
     named_only = [one for one in missing if one.id not in above]
     return Vocabulary(concepts, ConceptGraph([*concepts, *named_only, *rest]), skipped)
+
+
+def _without_circles(entries: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Take away the parent of each name that would be a kind of itself; what is said of these."""
+    said, safe = [], set[str]()
+    for start in entries:
+        path: dict[str, None] = {}
+        key = start
+        while key in entries and key not in safe:
+            path[key] = None
+            parent = _text(entries[key].get("parent"))
+            above = key_of(parent) if parent else ""
+            if above in path:
+                entries[key]["parent"] = None
+                said.append(f"{entries[key]['name']} can't be a kind of {parent}, which is a kind of it")
+                break
+            key = above
+        safe.update(path)
+    return said
 
 
 def _concept(id: str, entry: Mapping[str, Any], ids: Mapping[str, str], graph: Everyday) -> Concept:

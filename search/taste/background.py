@@ -49,6 +49,13 @@ class Others:
                 self._thread.start()
             return self._model
 
+    def drop(self) -> None:
+        """Let go of what is known, here and in the cache: somebody is to be forgotten now."""
+        with self._lock:
+            self._model = self._mark = None
+            self._looked = -float("inf")
+            self._path.unlink(missing_ok=True)
+
     def close(self, wait: float = 5.0) -> None:
         """Begin nothing new, and wait so many seconds for what is under way; the end of the process stops it, which
         does no harm."""

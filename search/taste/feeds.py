@@ -16,6 +16,7 @@ from indexer.tables import PictureRow
 from indexer.types import Floats
 from search.engine import Engine
 from search.taste.different import vectors_of
+from search.taste.signals import user_name
 from search.taste.variety import fold, varied
 
 MAX_K = 1000
@@ -82,12 +83,13 @@ def on_this_day(engine: Engine, day: date | None = None, *, k: int = 20, user: s
 
     Where a year has fewer than ENOUGH, those of the nearest days join, up to NEAREST days away. The day is that of the
     cameras' clocks; 29 February stands for 28 February in other years. What `user` hid is left out, and what they liked
-    comes earlier. UsageError for k out of range.
+    comes earlier. UsageError for k out of range, or a wrong name.
     """
     started = time.perf_counter()
     if not 1 <= k <= MAX_K:
         raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures of each year.")
     day = day or datetime.now(UTC).astimezone().date()
+    user = None if user is None else user_name(user)
     found = _found(engine.collection, day, user)
     ids = [one.id for some in found.values() for one in some]
     snapshot = engine.snapshot() if ids else None
@@ -158,7 +160,7 @@ def opinions_of(connection: Connection, user: str, pictures: Sequence[int]) -> d
     for start in range(0, len(pictures), _AT_ONCE):
         query = (
             select(SignalRow.picture_id, SignalRow.kind, func.max(SignalRow.id).label("last"))
-            .where(SignalRow.user == user.strip(), SignalRow.kind.in_(("like", "dislike", "hide")))
+            .where(SignalRow.user == user, SignalRow.kind.in_(("like", "dislike", "hide")))
             .where(SignalRow.picture_id.in_(pictures[start : start + _AT_ONCE]))
             .group_by(SignalRow.picture_id, SignalRow.kind)
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.types import Ids
+from indexer.types import Floats, Ids
 from search.metrics import Flags
 from search.taste.ranking import Scored, dislike_cost, suited
 from search.taste.slots import choose, claims
@@ -22,7 +22,7 @@ _LOOKED_AT = 40
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a picture is shown: `because` of a picture of an interest, others, fresh, explore or tour."""
+    """Why a picture is shown: `because` of a picture of an interest, others, fresh, explore, rest or tour."""
 
     kind: str
     text: str
@@ -41,6 +41,7 @@ class Pick:
 
 TOUR = Reason("tour", "part of a tour of the collection")
 EXPLORE = Reason("explore", "something else, to find out whether you like it")
+REST = Reason("rest", "nothing nearer to your taste is left")
 OTHERS = Reason("others", "liked by others who like what you like")
 FRESH = Reason("fresh", "new in the collection")
 
@@ -111,7 +112,17 @@ def _walk(view: View, taste: Taste, rows: Ids, count: int, why: Reason, before: 
     if why is EXPLORE:
         centres = np.stack([interest.centre for interest in taste.interests])
         passed |= (vectors @ centres.T).max(axis=1) > unusual
-    return [Pick(int(row), None, why) for row in rows[~passed][:count]]
+    kept = rows[~passed]
+    return [Pick(int(kept[place]), None, why) for place in _unlike(vectors[~passed], count, unusual)]
+
+
+def _unlike(vectors: Floats, count: int, alike: float) -> list[int]:
+    """Places of `count` of [n, dimension] in their order, those first that are not alike to one before."""
+    chosen: list[int] = []
+    for place in range(len(vectors)):
+        if len(chosen) < count and (not chosen or (vectors[chosen] @ vectors[place]).max() <= alike):
+            chosen.append(place)
+    return chosen + [place for place in range(len(vectors)) if place not in chosen][: count - len(chosen)]
 
 
 def _rest(view: View, taste: Taste, rows: Ids, count: int, before: list[Pick]) -> list[Pick]:
@@ -121,7 +132,7 @@ def _rest(view: View, taste: Taste, rows: Ids, count: int, before: list[Pick]) -
     if count <= 0 or not len(rows):
         return []
     bad = dislike_cost(view, taste, view.vectors(rows))[0] + _muted(view, taste, rows)
-    why = EXPLORE if taste.active else TOUR
+    why = REST if taste.active else TOUR
     return [Pick(int(row), None, why) for row in rows[np.argsort(bad, kind="stable")][:count]]
 
 

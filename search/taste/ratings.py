@@ -115,9 +115,15 @@ def _likes(rows: Sequence[tuple[str, str, float, float]], timed: bool) -> Likes:
 
 
 def _numbered(names: list[str]) -> tuple[NDArray[np.int64], int]:
-    known = sorted(set(names), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+    known = sorted(set(names), key=_as_numbers)
     places = {name: place for place, name in enumerate(known)}
     return np.array([places[name] for name in names], np.int64), len(known)
+
+
+def _as_numbers(name: str) -> tuple[bool, int, str, str]:
+    # Numbers by their digits: Python refuses to read very long ones.
+    digits = name.lstrip("0") if name.isdecimal() else ""
+    return not name.isdecimal(), len(digits), digits, name
 
 
 def _csv_rows(path: Path, problems: Problems) -> Iterator[tuple[str, str, float, float]]:

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,8 @@ def user_name(name: str) -> str:
         raise UsageError("The user has no name: give it 1 to 256 characters.")
     if len(stripped) > LONGEST_NAME:
         raise UsageError(f"A user's name has at most {LONGEST_NAME} characters, not {len(stripped)}.")
+    if stripped in (".", ".."):
+        raise UsageError(f"{stripped!r} is no user's name: it would be no part of an address.")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in stripped):
         raise UsageError("A user's name has no control characters: leave them out.")
     return stripped
@@ -97,10 +99,14 @@ class Signals:
         settings = select(InterestRow.__table__).where(InterestRow.user == user).order_by(InterestRow.picture_id)
         dropped = select(StandingRow.picture_id).where(StandingRow.user == user, ~StandingRow.counts)
         with self._database.read() as connection:
-            signals = [_signal(row) for row in connection.execute(mine)]
+            signals = connection.execute(mine).all()
             return {
                 "user": user,
-                "signals": [{**asdict(signal), "at": signal.at.isoformat()} for signal in signals],
+                "signals": [
+                    {"id": row.id, "user": row.user, "picture": row.picture_id, "kind": row.kind}
+                    | {"seconds": row.seconds, "at": _utc(row.at)}
+                    for row in signals
+                ],
                 "interests": [
                     {
                         "picture": row.picture_id,
@@ -121,6 +127,7 @@ class Signals:
             gone = connection.execute(delete(SignalRow).where(SignalRow.user == user)).rowcount
             for table in (StandingRow, InterestRow, PersonRow):
                 connection.execute(delete(table).where(table.user == user))
+        self._database.scrub()
         return gone
 
 

@@ -41,7 +41,8 @@ def keep(
     row = connection.execute(query).one_or_none()
     values: dict[str, Any] = {"at": at, "signal_id": signal}
     if row is None:
-        values |= {"user": user, "picture_id": picture, "kind": kind, "seconds": seconds, "counts": True}
+        values |= {"user": user, "picture_id": picture, "kind": kind, "seconds": seconds}
+        values |= {"counts": True}
         connection.execute(insert(StandingRow).values(values))
         return
     looked = [one for one in (row.seconds, seconds) if one is not None]
@@ -64,7 +65,9 @@ def recompute(connection: Connection, user: str, picture: int) -> None:
     looks = select(SignalRow.seconds).where(SignalRow.user == user, SignalRow.picture_id == picture)
     looks = looks.where(SignalRow.kind == "view").order_by(SignalRow.id.desc()).limit(_LOOKS)
     seconds = max((look for look in connection.scalars(looks) if look is not None), default=None)
-    values = {"kind": standing.kind, "seconds": seconds, "at": newest.at, "signal_id": newest.id}
+    dropped = connection.scalar(select(StandingRow.dropped).where(*mine)) or 0
+    counts = not dropped or any(last.kind != "view" and last.id > dropped for last in lasts)
+    values = {"kind": standing.kind, "seconds": seconds, "at": newest.at, "signal_id": newest.id, "counts": counts}
     connection.execute(update(StandingRow).where(*mine).values(values))
 
 

@@ -53,5 +53,6 @@ def stop_counting(database: Database, user: str, pictures: Sequence[int]) -> Non
         for start in range(0, len(pictures), _AT_ONCE):
             some = list(pictures[start : start + _AT_ONCE])
             mine = (StandingRow.user == user, StandingRow.picture_id.in_(some))
-            connection.execute(update(StandingRow).where(*mine, StandingRow.kind.in_(POSITIVE)).values(counts=False))
+            gone = update(StandingRow).where(*mine, StandingRow.kind.in_(POSITIVE))
+            connection.execute(gone.values(counts=False, dropped=StandingRow.signal_id))
             connection.execute(delete(InterestRow).where(InterestRow.user == user, InterestRow.picture_id.in_(some)))

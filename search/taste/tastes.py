@@ -72,7 +72,7 @@ class Tastes:
         """
         if weight is None and muted is None:
             raise UsageError(f"Nothing is to be set for interest {interest}: give a weight, or mute it.")
-        found = self._find(user, interest)
+        found = self.find(user, interest)
         store_setting(
             self._database,
             user_name(user),
@@ -86,7 +86,7 @@ class Tastes:
     def drop(self, user: str, interest: int) -> tuple[Interest, ...]:
         """Delete an interest: what was liked of it counts no more, however long ago, and stays seen."""
         user, view = user_name(user), self.view()
-        found = self._find(user, interest)
+        found = self.find(user, interest)
         assert view is not None, "an interest was found in it"
         with self._database.read() as connection:
             liked = np.array(liked_pictures(connection, user), np.int64)
@@ -101,7 +101,7 @@ class Tastes:
         stop_counting(self._database, user, sorted(gone))
         return self.interests(user)
 
-    def _find(self, user: str, interest: int) -> Interest:
+    def find(self, user: str, interest: int) -> Interest:
         """The interest that a picture names, or belongs to."""
         interests = self.interests(user)
         named = [one for one in interests if one.id == interest] or [

@@ -44,6 +44,7 @@ def _signals() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["picture_id"], ["picture.id"]),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("signal_user", "signal", ["user", "id"])
     op.create_index("signal_user_picture", "signal", ["user", "picture_id", "kind", "id"])
@@ -57,6 +58,7 @@ def _signals() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("signal_id", sa.Integer(), nullable=False),
         sa.Column("counts", sa.Boolean(), nullable=False),
+        sa.Column("dropped", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["picture_id"], ["picture.id"]),
         sa.PrimaryKeyConstraint("user", "picture_id"),
     )
