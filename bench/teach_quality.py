@@ -22,7 +22,7 @@ from indexer.vectors import open_store
 from search.engine import Engine
 from search.metrics import mean_average_precision
 from search.snapshot import Snapshot
-from search.tags.labels import Tag
+from search.tags.names import Tag
 from search.tags.lesson import learn
 from search.tags.teach import name_vector
 
@@ -93,7 +93,7 @@ def lesson(truth: Truth, n: int, yes: np.ndarray, no: np.ndarray) -> tuple[float
     """AP by the name alone and by the probe, precision and its estimate, recall; labelled pictures aside."""
     ids, shows = truth.snapshot.ids, truth.shows[:, n]
     labels = {int(ids[row]): row in yes for row in (*yes, *no)}
-    learned = learn(truth.snapshot, Tag(1, truth.names[n], False, None), labels, truth.vectors[n])
+    learned = learn(truth.snapshot, Tag(1, truth.names[n], None, False, None, {}), labels, truth.vectors[n])
     rest = ~np.isin(ids, list(labels))
     vectors = truth.snapshot.vectors[rest]
     given = np.isin(ids[rest], list(learned.tagged))
@@ -125,7 +125,7 @@ def clicked(truth: Truth, n: int, way: str, seed: int) -> list[float]:
     part, of = half(truth.snapshot, pool), dict(zip(truth.snapshot.ids.tolist(), shows.tolist(), strict=True))
     labels, curve = {int(truth.snapshot.ids[right[0]]): True}, []
     while True:
-        learned = learn(part, Tag(1, truth.names[n], False, None), labels, truth.vectors[n])
+        learned = learn(part, Tag(1, truth.names[n], None, False, None, {}), labels, truth.vectors[n])
         curve.append(ap(learned.probe.scores(truth.snapshot.vectors[test]), shows[test]))
         if len(labels) > CLICKS:
             return curve
