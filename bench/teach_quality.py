@@ -22,8 +22,8 @@ from indexer.vectors import open_store
 from search.engine import Engine
 from search.metrics import mean_average_precision
 from search.snapshot import Snapshot
-from search.tags.names import Tag
 from search.tags.lesson import learn
+from search.tags.names import Tag
 from search.tags.teach import name_vector
 
 PROTOCOLS = [(1, 0, ""), (1, 1, ""), (2, 2, ""), (5, 0, ""), (5, 5, ""), (5, 5, "hard"), (8, 8, "hard")]
