@@ -23,6 +23,7 @@ from search.tags.choice import CLOSE, KINDS, MOST, Choice
 from search.tags.names import find_tags
 from search.tags.naming import make_scorer
 from search.tags.rows import tag_ids
+from search.tags.scorer import CLEARLY
 from search.tags.tag_model import read_tag_model
 from search.tags.tagger import Tagger
 from search.tags.truth import closed, named_concepts
@@ -402,7 +403,7 @@ def test_a_kind_is_doubted_where_a_class_says_it_better(embedded_models: Path) -
         doubtful = scorer.doubtful(vectors)[:, name]
         below = scorer.anchors.matrix[:, scorer.anchors.of[name]] > 0
         best = (vectors @ scorer.classes[below].T).max(axis=1)
-        assert doubtful.tolist() == (vectors @ scorer.names[name] < best - 0.1).tolist()
+        assert doubtful.tolist() == (vectors @ scorer.names[name] < best - CLEARLY).tolist()
         assert not doubtful[1]
         clear += int(doubtful[0])
     assert clear > len(rests[::50]) / 2

@@ -26,7 +26,7 @@ SCALE = 10.0
 SHARPNESS = 3.0
 """By any other encoder, a name competes with the class names in a softmax whose scores are standardised and multiplied
 by this: what CLIP's own temperature of 1/100 comes to where scores deviate by .03. Not measured on CLIP here."""
-CLEARLY = 0.1
+CLEARLY = 0.05
 """Cosine by which a class fits a picture better than a kind of the same thing that has no class."""
 _RAREST = 1e-4
 """Probabilities of classes are held to be at least this, and at most 1 less it."""
