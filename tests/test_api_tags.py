@@ -24,6 +24,7 @@ from search.tags import tagger
 from search.tags.rows import tag_ids
 from search.tags.tagger import FILE
 from tests.homes import toy_load
+from tests.test_search_knowledge import dictionary
 from tests.toys import picture
 
 Run = Callable[..., tuple[int, str, str]]
@@ -197,6 +198,22 @@ def test_a_filter_finds_the_kinds_of_a_thing(run: Run, tmp_path: Path) -> None:
     assert [one["id"] for one in told(run, "search", "tag:poodle")["results"]] == [2]
     assert 2 in [one["id"] for one in told(run, "search", "tag:animal")["results"]]
     assert 2 not in [one["id"] for one in told(run, "search", "red -tag:animal", "--all", "-k", "9")["results"]]
+
+
+def test_all_tags_are_named_in_a_language(run: Run, tmp_path: Path) -> None:
+    told(run, "tag", "add", "dog", "1")
+    told(run, "tag", "add", "polar bear", "2")
+    told(run, "tag", "translate", "polar bear", "de", "Weissbaer")
+    dictionary(tmp_path, [("dog", "  Hund <masc>"), ("polar bear", "  Polarbaer")])
+    answer = told(run, "tag", "language", "de", "--folder", tmp_path)
+    assert (answer["named"], answer["of"]) == (1, 1)  # the other has a name already
+    assert counts(run, "--language", "de") == {"Hund": 1, "Weissbaer": 1}
+    assert [one["id"] for one in told(run, "search", "tag:hund")["results"]] == [1]
+    assert told(run, "tag", "language", "de", "--folder", tmp_path)["named"] == 0
+    code, _, err = run("tag", "language", "fr", "--folder", tmp_path)
+    assert code == 2 and "dict-freedict-eng-fra" in err
+    code, _, err = run("tag", "language", "de", "--from", "hearsay")
+    assert code == 2 and "dictionary, wn" in err
 
 
 def test_a_server_tags_what_another_process_indexes(

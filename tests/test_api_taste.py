@@ -235,3 +235,59 @@ def test_without_pictures(settings: Settings, capsys: pytest.CaptureFixture[str]
     assert "Nothing has been indexed yet" in capsys.readouterr().out
     assert main(["taste", "--user", "ann", "--json", "--home", str(settings.home)], load=toy_load) == 0
     assert json.loads(capsys.readouterr().out) == {"user": "ann", "interests": []}
+
+
+def test_names_with_slashes_are_names_everywhere(client: TestClient) -> None:
+    tell(client, "like", 1, 2, user="a/b")
+    address = "/v1/users/a%2Fb"
+    assert client.get(f"{address}/taste").json()["user"] == "a/b"
+    assert len(client.get(f"{address}/export").json()["signals"]) == 2
+    assert client.patch(f"{address}/taste", json={"interest": 1, "muted": True}).status_code == 200
+    assert client.delete(f"{address}/taste").json() == {"user": "a/b", "forgotten": 2}
+    answer = client.post("/v1/feedback", json={"user": "..", "picture": 1, "kind": "like"})
+    assert "no user's name" in refused(answer, 400)
+
+
+def test_of_someone_forgotten_nothing_is_left(settings: Settings, run: Run) -> None:
+    for user in ("simone", "b", "c", "d", "e", "f"):
+        for picture in (1, 2, 3, 4):
+            assert run("like", picture, "--user", user)[0] == 0
+    assert run("recommend", "--user", "simone")[0] == 0
+    learned = settings.cache / "others.npz"
+    assert learned.exists()
+    assert run("taste", "--user", "simone", "--forget")[0] == 0
+    assert not learned.exists()
+    for file in settings.home.glob("catalog.db*"):
+        assert b"simone" not in file.read_bytes(), file
+
+
+def test_an_interest_that_was_deleted_stays_so_after_an_undo(client: TestClient) -> None:
+    tell(client, "like", 1, 2)
+    (interest,) = client.get("/v1/users/ann/taste").json()["interests"]
+    client.patch("/v1/users/ann/taste", json={"interest": interest["id"], "delete": True})
+    tell(client, "dislike", 1)
+    client.post("/v1/feedback", json={"user": "ann", "undo": True})
+    assert client.get("/v1/users/ann/taste").json()["interests"] == []
+    tell(client, "like", 1)  # said anew, it counts
+    assert len(client.get("/v1/users/ann/taste").json()["interests"]) == 1
+
+
+def test_steering_is_all_or_nothing(run: Run) -> None:
+    assert run("like", 1, "--user", "ann")[0] == 0
+    assert run("taste", "--user", "ann", "--mute", "#1", "--mute", "999")[0] == 2
+    code, out, _ = run("taste", "--user", "ann", "--json")
+    assert code == 0 and [one["muted"] for one in json.loads(out)["interests"]] == [False]
+    assert run("taste", "--user", "ann", "--mute", "#1")[0] == 0
+
+
+def test_an_export_goes_where_it_is_told_and_nowhere_else(run: Run, tmp_path: Path) -> None:
+    assert run("like", 1, "--user", "ann")[0] == 0
+    kept = tmp_path / "kept.json"
+    kept.write_text("old")
+    (tmp_path / "link.json").symlink_to(kept)
+    assert run("taste", "--user", "ann", "--export", tmp_path / "link.json")[0] == 0
+    assert (tmp_path / "link.json").is_symlink() and json.loads(kept.read_text())["user"] == "ann"
+    assert run("taste", "--user", "ann", "--export", "/dev/null")[0] == 0
+    assert Path("/dev/null").is_char_device()
+    code, _, err = run("taste", "--user", "ann", "--export", tmp_path / "none" / "x.json")
+    assert code == 2 and "can't be written" in err and not (tmp_path / "none").exists()

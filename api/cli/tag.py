@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from api.cli.tag_edit import add, allow, forbid, merge, remove, rename, threshold, translate
+from api.cli.tag_edit import add, allow, forbid, language, merge, remove, rename, threshold, translate
 from api.cli.tag_teach import teach
 
 SUBCOMMANDS: dict[str, Callable[..., int]] = {
@@ -16,6 +16,7 @@ SUBCOMMANDS: dict[str, Callable[..., int]] = {
     "forbid": forbid,
     "allow": allow,
     "translate": translate,
+    "language": language,
     "threshold": threshold,
 }
 """`pixloom tag NAME ...` -> the function whose parameters are its own."""

@@ -14,6 +14,7 @@ from api.cli.tags import picture_id
 from indexer.errors import UsageError
 from search.tags import edit
 from search.tags.imported import refresh_imported
+from search.tags.languages import SOURCES, fill_language
 from search.tags.names import Tag
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A tag, by its name in any language.")]
@@ -77,6 +78,26 @@ def translate(
     if (translated is None) != drop:
         raise UsageError("Give the tag's name in that language, or --drop.")
     return _change(context, json, home, lambda connection: edit.translate(connection, name, language, translated))
+
+
+def language(
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A language, such as de.")],
+    source: Annotated[str, typer.Option("--from", metavar="NAME", help=f"One of {', '.join(SOURCES)}.")] = "dictionary",
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where its files are, if not as usual.", show_default=False)
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Name all tags in a language, as far as a dictionary knows them; names given before stay."""
+    with opened(context, home) as collection:
+        named, of = fill_language(collection, code, source, folder)
+    if json:
+        print_json({"language": code, "named": named, "of": of})
+    else:
+        say(f"Named {named} of {of} tags in {code}.")
+    return 0
 
 
 def threshold(
