@@ -83,7 +83,7 @@ def tags(
             _use(collection, vocabulary)
         with shown() as on_progress:
             bring_tags(collection, on_progress)
-        ids = None if every or not pictures else [picture_id(collection, one) for one in pictures]
+        ids = None if every or not pictures else [*dict.fromkeys(picture_id(collection, one) for one in pictures)]
         if write:
             return _write(collection, tagged(collection, ids, language), ids, json)
         if export:

@@ -74,7 +74,7 @@ class Tagger:
             own.unlink(missing_ok=True)
             return self.vocabulary()
         vocabulary = read_vocabulary(path, self.everyday)
-        write_atomically(own, written(vocabulary).encode())
+        write_atomically(own, written(vocabulary, self.everyday).encode())
         told = {one.names[0]: one for one in vocabulary.concepts if one.translations}
         with self.collection.catalog.database.write() as connection:
             name_in_languages(connection, {name: dict(one.translations) for name, one in told.items()})

@@ -81,11 +81,12 @@ def read_vocabulary(path: Path, graph: Everyday) -> Vocabulary:
     return _vocabulary(entries, graph, tuple(skipped))
 
 
-def written(vocabulary: Vocabulary) -> str:
+def written(vocabulary: Vocabulary, everyday: Everyday) -> str:
     """JSON lines that `read_vocabulary` reads to the same vocabulary."""
     graph, lines = vocabulary.graph, []
     for one in vocabulary.concepts:
-        parent = next((graph[id].names[0] for id in one.parents if id in graph), None)
+        usual = one.id in everyday and everyday[one.id].parents == one.parents  # nobody gave it a parent
+        parent = None if usual else next((graph[id].names[0] for id in one.parents if id in graph), None)
         told: dict[str, Any] = {"name": one.names[0]} | ({"parent": parent} if parent else {})
         if one.translations:
             told["translations"] = {language: names[0] for language, names in one.translations.items()}
@@ -108,7 +109,10 @@ def _entries(text: str, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
             if line.strip():
                 yield number, _json(line)
     elif suffix == ".csv":
-        for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+        table = csv.DictReader(io.StringIO(text))
+        if "name" not in {str(name).strip().lower() for name in table.fieldnames or ()}:
+            raise UsageError("The vocabulary's first line names its columns, by commas: one has to be `name`.")
+        for number, row in enumerate(table, 2):
             columns = {str(name or "").strip().lower(): str(cell or "").strip() for name, cell in row.items()}
             languages = {name: cell for name, cell in columns.items() if name not in ("name", "parent", "") and cell}
             yield number, {"name": columns.get("name"), "parent": columns.get("parent"), "translations": languages}
