@@ -79,7 +79,11 @@ class Scorer:
         self._bias[probed] = model.probe[2] + model.probe[0] * model.bias[of[probed]]
         self._own = np.flatnonzero(~probed & self.anchors.own)
         self._inherited = np.flatnonzero(~probed & ~self.anchors.own & (self.anchors.of >= 0))
-        self._anchored = self.anchors.of[self._inherited]
+        anchors, of = np.unique(self.anchors.of[self._inherited], return_inverse=True)
+        below = [np.flatnonzero(self.anchors.matrix[:, place]) for place in anchors]
+        sizes = [0, *(len(some) for some in below[:-1])]
+        members = np.concatenate(below) if below else np.zeros(0, np.int64)
+        self._members = members, np.cumsum(sizes), of  # the anchors' classes, where each begins, each name's anchor
         self.unprobed = ~probed
 
     def probabilities(self, vectors: Floats, features: Floats | None = None) -> Floats:
@@ -134,9 +138,8 @@ class Scorer:
         doubted = np.zeros((len(vectors), len(self.names)), np.bool_)
         if self.model is None or not len(self._inherited):
             return doubted
-        scores = vectors @ self.classes.T
-        columns = [scores[:, self.anchors.matrix[:, place] > 0].max(axis=1) for place in np.unique(self._anchored)]
-        best = np.stack(columns, axis=1)[:, np.searchsorted(np.unique(self._anchored), self._anchored)]
+        members, starts, of = self._members
+        best = np.maximum.reduceat((vectors @ self.classes.T)[:, members], starts, axis=1)[:, of]
         doubted[:, self._inherited] = vectors @ self.names[self._inherited].T < best - CLEARLY
         return doubted
 
