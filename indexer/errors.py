@@ -8,6 +8,11 @@ PixloomError
 │   └── UnreachableError       the model hub can't be reached
 ├── PullError                  a model can't be fetched, or what came isn't it
 ├── DependencyError            an optional package is missing
+├── TuneError                  an operation can't give an outcome for this picture
+│   ├── QualityError           the outcome is black, flat, not a number, or nothing has changed
+│   └── CapacityError          it doesn't fit into this machine's memory
+├── ForbiddenError             it belongs to someone else, or rights don't allow it
+├── StoppedError               the user stopped it
 └── HomeError                  the home folder can't be used
     ├── BusyError              another process is writing to it
     ├── NewerCatalogError      its catalogue was written by a newer version
@@ -49,6 +54,26 @@ class PullError(PixloomError):
 
 class DependencyError(PixloomError):
     """An optional package is needed and not installed."""
+
+
+class TuneError(PixloomError):
+    """An operation can't give an outcome for this picture."""
+
+
+class QualityError(TuneError):
+    """An outcome was made that nobody can want: black, flat, not a number, or unchanged."""
+
+
+class CapacityError(TuneError):
+    """It doesn't fit into this machine's memory, however it is divided."""
+
+
+class ForbiddenError(PixloomError):
+    """It belongs to someone else, or rights don't allow it."""
+
+
+class StoppedError(PixloomError):
+    """The user stopped it."""
 
 
 class HomeError(PixloomError):

@@ -1,0 +1,1 @@
+"""New pictures out of several: styles, cut-outs, collages, mosaics."""

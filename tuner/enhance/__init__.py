@@ -1,0 +1,1 @@
+"""Better pictures of what is there: light, colour, noise, sharpness, size."""

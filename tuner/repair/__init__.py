@@ -1,0 +1,1 @@
+"""What is damaged, missing or unwanted: filled in, cleaned, coloured."""
