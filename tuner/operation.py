@@ -57,7 +57,7 @@ class Operation:
     Deterministic for one seed. Raises PixloomErrors only: UsageError for parameters that don't fit this picture,
     TuneError where no outcome is possible, StoppedError by way of `work.step`."""
     methods: tuple[Method, ...]
-    """Best first: `auto` takes the first whose model is here. Where there are several, the parameter `method` chooses."""
+    """Best first: `auto` takes the first whose model is here. The parameter `method` chooses, if there are several."""
     source: Source = "algorithmicallyEnhanced"
     """How outcomes count as to provenance."""
     tiles: bool = True
