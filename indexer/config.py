@@ -68,3 +68,13 @@ class Settings(BaseSettings):
     def uploads(self) -> Path:
         """Folder of pictures that came in over HTTP."""
         return self.home / "uploads"
+
+    @property
+    def references(self) -> Path:
+        """Folder of pictures and masks that edits were made with, named by content hash."""
+        return self.home / "references"
+
+    @property
+    def edits(self) -> Path:
+        """Folder of edits that can't lie beside their originals."""
+        return self.home / "edits"

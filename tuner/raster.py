@@ -51,3 +51,19 @@ def to_bytes(rgb: Floats) -> Pixels:
 def luminance(rgb: Floats) -> Floats:
     """Luma of [..., 3] by the weights of ITU-R BT.601, 0..1, of gamma-encoded values."""
     return rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def reduced(raster: Raster, longest: int) -> Raster:
+    """The picture scaled down so that its longer side has at most so many pixels; by area, never enlarged."""
+    import cv2
+
+    width, height = raster.size
+    if max(width, height) <= longest:
+        return raster
+    scale = longest / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+
+    def scaled(values: Floats) -> Floats:
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    return Raster(scaled(raster.rgb), None if raster.alpha is None else scaled(raster.alpha), raster.depth)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from indexer.config import Settings
 from indexer.errors import StoppedError
@@ -59,6 +59,11 @@ class Work:
     should_stop: Callable[[], bool] = lambda: False
     notes: list[str] = field(default_factory=list)
     """What the user should know of how it was done, such as that a smaller tile was used."""
+    choices: dict[str, Any] = field(default_factory=dict)
+    """Parameters that the run itself decided by looking at the collection: with these given, it makes the same pixels
+    whatever the collection holds by then."""
+    used: list[int] = field(default_factory=list)
+    """Ids of the collection's pictures that went into the outcome, beside the one that is worked on."""
     subject: str | None = None
     """How the picture that is worked on is named as a reference, where it is one of the collection."""
 

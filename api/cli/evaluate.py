@@ -24,6 +24,7 @@ from api.cli.options import (
 )
 from api.cli.output import note, print_json, say
 from api.cli.progress import shown
+from api.cli.restoration import Limit, Tasks, restoration, show_restoration
 from api.cli.trial import show_people, show_tags, show_trial
 from indexer.encoders import load_encoder
 from indexer.errors import UsageError
@@ -51,6 +52,7 @@ class Kind(StrEnum):
     labels = "labels"
     tags = "tags"
     recommend = "recommend"
+    restoration = "restoration"
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Asked:
     data: Path
     read: Callable[[], DataSet]
     load: Callable[[], Encoder]
+    restore: Callable[[OnProgress], "Figures"]
 
     @cached_property
     def items(self) -> DataSet:
@@ -94,6 +97,7 @@ MEASURES: dict[Kind, Callable[[Asked, OnProgress], Figures]] = {
     Kind.labels: lambda asked, on_progress: evaluate_labels(asked.items, asked.model, on_progress),
     Kind.tags: lambda asked, on_progress: evaluate_tags(asked.items, asked.model, on_progress),
     Kind.recommend: _recommend,
+    Kind.restoration: lambda asked, on_progress: asked.restore(on_progress),
 }
 """Kind -> what measures it."""
 RECOMMEND: tuple[tuple[Callable[[Path], bool], Callable[[Asked, OnProgress], Figures]], ...] = (
@@ -118,6 +122,8 @@ def evaluate(
     column_caption: ColumnCaptions = None,
     column_label: ColumnLabels = None,
     encoding: Encoding = None,
+    task: Tasks = None,
+    limit: Limit = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Draw the figures too.", show_default=False)
     ] = None,
@@ -125,8 +131,8 @@ def evaluate(
     json: Json = False,
     home: Home = None,
 ) -> int:
-    """Measure how well an encoder finds pictures by captions, or names and groups labelled ones, or how well models
-    of what people like guess what they like next.
+    """Measure how well an encoder finds pictures by captions, or names and groups labelled ones, how well models
+    of what people like guess what they like next, or how near restored pictures are to the clean ones.
 
     Labels are classes, categories of boxes, or attributes that are true or false. Exit code 1 means that some
     pictures are missing or couldn't be read: they are listed and left out.
@@ -141,6 +147,7 @@ def evaluate(
         data,
         lambda: read_items(format, data, images, split, columns=columns, encoding=encoding),
         lambda: (context.obj or load_encoder)(chosen.encoder, chosen),
+        lambda on_progress: restoration(context, data, home, task or (), limit, on_progress),
     )
     with shown() as on_progress:
         figures = MEASURES[kind](asked, on_progress)
@@ -148,6 +155,8 @@ def evaluate(
         draw(figures, plot, _title(figures, asked.items))
     if json:
         print_json(figures)
+    elif "rows" in figures:
+        show_restoration(figures)
     elif "models" in figures:
         show_trial(figures)
     elif "beside" in figures:
