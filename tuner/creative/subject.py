@@ -50,14 +50,17 @@ def subject_alpha(picture: Raster, box: Box | None) -> Floats:
     if min(small.size) < 8:
         raise TuneError(f"A picture of {picture.size[0]}x{picture.size[1]} pixels is too small to cut something out.")
     lab = np.asarray(cv2.cvtColor(small.rgb, cv2.COLOR_RGB2LAB), np.float32)
-    mask = None if box else _on_plain_ground(lab)
-    if mask is None:
+    plain = None if box else _on_plain_ground(lab)
+    if plain is None:
         scale = small.size[0] / picture.size[0]
-        mask = _grab(small, _from_box(small, box, scale) if box else _from_border(lab))
-    mask = _without_holes(mask)
+        grabbed = _grab(small, _from_box(small, box, scale) if box else _from_border(lab))
+    mask = _without_holes(grabbed if plain is None else plain)
     if not _LEAST < mask.mean() < _MOST:
         raise TuneError("No subject stands out from its background: give a box around it.")
-    return _refined(small, mask, picture)
+    if plain is None:
+        return _refined(small, mask, picture)
+    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 0.8), picture.size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(soft, np.float32)
 
 
 def _rim(lab: Floats) -> NDArray[np.bool_]:
