@@ -59,6 +59,7 @@ class JobRow(Base):
         Index("job_state", "state", "id"),
         Index("job_owner", "owner", "state"),
         Index("job_turn", "owner", "turn"),
+        Index("job_latest", "turn"),
         # A number once told to somebody never means another job.
         {"sqlite_autoincrement": True},
     )

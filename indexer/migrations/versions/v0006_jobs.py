@@ -48,6 +48,7 @@ def _jobs() -> None:
     op.create_index("job_state", "job", ["state", "id"])
     op.create_index("job_owner", "job", ["owner", "state"])
     op.create_index("job_turn", "job", ["owner", "turn"])
+    op.create_index("job_latest", "job", ["turn"])
 
 
 def _items() -> None:
