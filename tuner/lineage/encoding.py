@@ -75,7 +75,7 @@ def encoded(raster: Raster, kept: Kept, packet: bytes | None, format: str, note:
         if format == "PNG":
             return _png(pixels, kept, profile, packet)
         if format == "TIFF":
-            return _tiff(pixels, kept, profile, packet)
+            return _tiff(pixels, kept, profile, packet, note)
         return _webp(pixels, kept, profile, packet, note)
     except (OSError, ValueError, cv2.error) as error:
         raise TuneError(f"The outcome can't be written as {format}: {error}. Choose another format.") from error
@@ -142,11 +142,15 @@ def _png(pixels: NDArray[Any], kept: Kept, profile: bytes | None, packet: bytes 
     return with_chunks(data.tobytes(), added)
 
 
-def _tiff(pixels: NDArray[Any], kept: Kept, profile: bytes | None, packet: bytes | None) -> bytes:
+def _tiff(pixels: NDArray[Any], kept: Kept, profile: bytes | None, packet: bytes | None, note: Note) -> bytes:
     size = (pixels.shape[1], pixels.shape[0])
-    tags = kept.tags or tiff.tags_of(Image.new("1", (1, 1)), kept.exif, size)
     blocks = {tiff.XMP: packet, tiff.IPTC: kept.iptc, tiff.PHOTOSHOP: kept.resources, tiff.ICC: profile}
-    return tiff.write_tiff(pixels, tags, blocks)
+    try:
+        tags = kept.tags or tiff.tags_of(Image.new("1", (1, 1)), kept.exif, size)
+        return tiff.write_tiff(pixels, tags, blocks)
+    except Exception as error:  # Pillow raises anything on tags that make no sense
+        note(f"The source's tags can't be written and were left out: {error}.")
+        return tiff.write_tiff(pixels, {}, blocks)
 
 
 def _webp(pixels: NDArray[Any], kept: Kept, profile: bytes | None, packet: bytes | None, note: Note) -> bytes:

@@ -35,7 +35,7 @@ def write_tiff(
     height, width, channels = pixels.shape
     rows = max(1, _STRIP // (width * channels * pixels.itemsize))
     strips = [_packed(pixels[top : top + rows]) for top in range(0, height, rows)]
-    directory = ImageFileDirectory_v2(b"II*\0")
+    directory = ImageFileDirectory_v2()  # little-endian
     for tag, (kind, value) in tags.items():
         if kind is not None:
             directory.tagtype[tag] = kind
