@@ -12,6 +12,7 @@ from indexer.errors import (
     EncoderError,
     ForbiddenError,
     HomeError,
+    LimitError,
     NewerCatalogError,
     NotFoundError,
     PictureError,
@@ -27,6 +28,7 @@ from indexer.errors import (
 _PROBLEMS: dict[type[PixloomError], tuple[int, str]] = {
     UsageError: (400, "The request is wrong"),
     NotFoundError: (404, "Not found"),
+    LimitError: (429, "Too much at once"),
     PictureError: (422, "Not a readable picture"),
     EncoderError: (503, "The encoder can't be used"),
     UnreachableError: (503, "The model hub can't be reached"),

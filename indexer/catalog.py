@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from indexer.config import Settings
 from indexer.database import Database, disk_error
 from indexer.errors import NotFoundError
+from indexer.job_tables import RUNNING, WAITING, JobRow
 from indexer.records import Record, State, index_info, record_of
 from indexer.statements import forget_sources, sources
 from indexer.tables import (
@@ -96,6 +97,13 @@ class Catalog:
             counts = {row.state: row.files for row in found}
             live = select(func.count()).select_from(PictureRow).where(PictureRow.live)
             return counts | {"pictures": connection.scalar(live) or 0}
+
+    def jobs(self) -> dict[str, int]:
+        """How many jobs are waiting, and how many are running."""
+        query = select(JobRow.state, func.count().label("jobs")).where(JobRow.state.in_((WAITING, RUNNING)))
+        with self.database.read() as connection:
+            found = {row.state: row.jobs for row in connection.execute(query.group_by(JobRow.state))}
+        return {state: found.get(state, 0) for state in (WAITING, RUNNING)}
 
     def failures(self) -> list[tuple[str, str]]:
         """(path, reason) of every file that couldn't be read, by path."""

@@ -197,7 +197,7 @@ class Collection:
                 "vectors": index.rows if index else 0,
                 "bytes": file.bytes() if file else 0,
             },
-            "jobs": {"waiting": 0, "running": 0},
+            "jobs": self.catalog.jobs(),
             "version": __version__,
         }
 

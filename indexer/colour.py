@@ -21,21 +21,42 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """
     profile = image.info.get("icc_profile")
     image = _flatten(_eight_bits(image))
-    if profile and isinstance(profile, bytes) and not _is_srgb(profile):
+    if profile and isinstance(profile, bytes) and not is_srgb(profile):
         image = _apply_profile(image, profile)
     if image.mode == "LAB":
         image = _lab_to_srgb(image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """As `to_srgb`, but transparency is kept apart: RGB in sRGB, and alpha (mode L) where the picture has some."""
+    if not image.has_transparency_data:
+        return to_srgb(image), None
+    layer = image.convert("RGBA")
+    opaque = layer.convert("RGB")
+    opaque.info["icc_profile"] = image.info.get("icc_profile")
+    return to_srgb(opaque), layer.getchannel("A")
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Modes of more than 8 bits (I;16*, I, F) -> L; others as they are."""
-    if not image.mode.startswith(("I", "F")):
+    if not is_deep(image):
         return image
+    return Image.fromarray(np.rint(grey_levels(image) * 255).astype(np.uint8))
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture is grey with more than 8 bits, as Pillow holds it (modes I;16*, I, F)."""
+    return image.mode.startswith(("I", "F"))
+
+
+def grey_levels(image: Image.Image) -> Floats:
+    """Grey of more than 8 bits -> [h, w], 0 (black) .. 1 (white), as stored, not linear light."""
     values = np.asarray(image).astype(np.float32)
     low, high = _range(image, values)
-    scaled = np.nan_to_num((values - low) * (255 / (high - low)), nan=0, posinf=255, neginf=0)
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+    scaled = np.nan_to_num((values - low) / (high - low), nan=0, posinf=1, neginf=0)
+    levels: Floats = np.clip(scaled, 0, 1).astype(np.float32)
+    return levels
 
 
 def _range(image: Image.Image, values: Floats) -> tuple[float, float]:
@@ -76,7 +97,7 @@ def _flatten(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode in {"P", "RGBX", "YCbCr", "HSV"} else image
 
 
-def _is_srgb(profile: bytes) -> bool:
+def is_srgb(profile: bytes) -> bool:
     """Whether a profile calls itself sRGB: nearly all do, and need no conversion."""
     head = profile[:4096]
     return profile[16:20] == b"RGB " and (b"sRGB" in head or "sRGB".encode("utf-16-be") in head)

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     clip_export: bool = Field(True, description="CLIP's picture tower in OpenVINO where that is faster than torch")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
+    queue_url: str | None = Field(None, description="redis://HOST for the queue of jobs; default a SQLite file in home")
+    jobs_per_owner: int = Field(20, ge=1, le=10_000, description="jobs of one person that haven't ended")
+    pictures_per_job: int = Field(1000, ge=1, le=10_000, description="pictures that one job may name")
+
     @field_validator("home", mode="before")
     @classmethod
     def _absolute(cls, home: object) -> Path:
@@ -63,6 +67,11 @@ class Settings(BaseSettings):
     def cache(self) -> Path:
         """Folder of what can be computed again."""
         return self.home / "cache"
+
+    @property
+    def previews(self) -> Path:
+        """Folder of small looks at what jobs will make."""
+        return self.cache / "previews"
 
     @property
     def uploads(self) -> Path:

@@ -2,7 +2,8 @@
 
 PixloomError
 ├── UsageError                 the request is wrong: empty query, k out of range, unknown name
-│   └── NotFoundError          no such picture, file or folder
+│   ├── NotFoundError          no such picture, file or folder
+│   └── LimitError             they have asked for too much at once
 ├── PictureError               one picture can't be read; it is listed and the run goes on
 ├── EncoderError               a model can't be loaded or used
 │   └── UnreachableError       the model hub can't be reached
@@ -34,6 +35,10 @@ class UsageError(PixloomError):
 
 class NotFoundError(UsageError):
     """A picture, file or folder that was named does not exist."""
+
+
+class LimitError(UsageError):
+    """Somebody has asked for more at once than one person may."""
 
 
 class PictureError(PixloomError):

@@ -2,7 +2,9 @@
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
@@ -35,6 +37,7 @@ _UNSUPPORTED = re.compile(r"unsupported|not supported|unknown|unhandled|unimplem
 _INTERNAL = re.compile(r"^not an? |decoder error|by this driver|unpack|codec configuration|broken data stream", re.I)
 _RARE_COMPRESSIONS = {"webp", "zstd", "lerc", "jpeg2000", "jbig"}  # libtiff is often built without
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+T = TypeVar("T")
 
 
 def open_picture(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS, min_side: int | None = None) -> Picture:
@@ -47,6 +50,21 @@ def open_picture(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS, min_s
     Raises PictureError, whose text is a reason fit to be listed and names no path, for whatever
     can't be read: missing, over a limit, damaged, cut short, no picture.
     """
+    return read_with(
+        source,
+        limits,
+        raw=lambda data: open_raw(data, limits, min_side),
+        plain=lambda image, data: _picture(image, data, limits, min_side),
+    )
+
+
+def read_with(
+    source: Path | bytes, limits: Limits, *, raw: Callable[[bytes], T], plain: Callable[[Image.Image, bytes], T]
+) -> T:
+    """What `raw` makes of the bytes of camera RAW, or `plain` of any other picture, opened and not decoded.
+
+    `plain` decodes by `load`. Whatever either of them raises becomes a PictureError, as of `open_picture`.
+    """
     suffix = source.suffix if isinstance(source, Path) else ""
     data = source if isinstance(source, bytes) else read_file(source, limits)
     limits.check_bytes(len(data))
@@ -56,7 +74,7 @@ def open_picture(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS, min_s
         raise PictureError(refusal)
     hush_decoders()
     try:
-        return _open(data, kind, limits, min_side)
+        return _read(data, kind, limits, raw, plain)
     except PictureError:
         raise
     except Exception as error:  # decoders of damaged files raise anything at all
@@ -76,18 +94,24 @@ def read_file(path: Path, limits: Limits) -> bytes:
         raise PictureError("not enough memory to read the file") from error
 
 
-def _open(data: bytes, kind: str | None, limits: Limits, min_side: int | None) -> Picture:
+def _read(
+    data: bytes,
+    kind: str | None,
+    limits: Limits,
+    raw: Callable[[bytes], T],
+    plain: Callable[[Image.Image, bytes], T],
+) -> T:
     if kind == "RAW" or (kind == "TIFF" and looks_raw(data)):
-        return open_raw(data, limits, min_side)
+        return raw(data)
     if kind == "ICO":
         limits.check_icon(data)
     try:
-        return _decode(_identify(data), data, limits, min_side)
+        return plain(_identify(data), data)
     except (SyntaxError, ValueError):
         if kind != "PNG":
             raise
         bare = _bare_png(data)
-        return _decode(_identify(bare), bare, limits, min_side)
+        return plain(_identify(bare), bare)
 
 
 def _identify(data: bytes) -> Image.Image:
@@ -112,9 +136,9 @@ def _identify(data: bytes) -> Image.Image:
     raise failure or PictureError("not a picture, or of a format that isn't known")
 
 
-def _decode(image: Image.Image, data: bytes, limits: Limits, min_side: int | None) -> Picture:
+def load(image: Image.Image, data: bytes, limits: Limits, min_side: int | None = None) -> None:
+    """Decode an image that was opened from `data`, within the limits; raises PictureError and whatever decoders do."""
     limits.check_image(image, data)
-    size = image.size
     if min_side and image.format in {"JPEG", "MPO"}:
         image.draft(None, (min_side, min_side))
     try:
@@ -124,6 +148,11 @@ def _decode(image: Image.Image, data: bytes, limits: Limits, min_side: int | Non
             raise PictureError(f"TIFF with {image.info['compression']} compression can't be decoded here") from error
         raise
     limits.check_size(image.size)
+
+
+def _picture(image: Image.Image, data: bytes, limits: Limits, min_side: int | None) -> Picture:
+    size = image.size
+    load(image, data, limits, min_side)
     lies = orientation(image)
     metadata = read_metadata(image, size if lies < 5 else size[::-1])
     pixels = to_srgb(image)

@@ -144,10 +144,16 @@ def _iptc(image: Image.Image) -> Facts:
 
 
 def _xmp(image: Image.Image) -> Facts:
+    packet = xmp_of(image)
+    return read_xmp(packet) if packet is not None else Facts()
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The image's XMP packet, unread. Raises what Pillow raises on garbage."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     packet = packet or exif_of(image).get(_XMP_TAG)
     if isinstance(packet, tuple):
         packet = bytes(packet)
     if isinstance(packet, str):
         packet = packet.encode()
-    return read_xmp(packet) if isinstance(packet, bytes) else Facts()
+    return packet if isinstance(packet, bytes) else None

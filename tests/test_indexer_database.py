@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select, text
 
-from indexer import signal_tables, tag_tables  # noqa: F401 - they declare tables
+from indexer import job_tables, signal_tables, tag_tables  # noqa: F401 - they declare tables
 from indexer.catalog import Catalog
 from indexer.config import Settings
 from indexer.database import HEAD, MIGRATIONS, Database

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from indexer import signal_tables, tag_tables  # noqa: F401 - they declare tables
+from indexer import job_tables, signal_tables, tag_tables  # noqa: F401 - they declare tables
 from indexer.tables import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)

@@ -17,30 +17,25 @@ from sqlalchemy import update
 from indexer.collection import Collection
 from indexer.errors import PictureError
 from indexer.facts import clean
+from indexer.packet import EMPTY, RDF, parse_packet, print_packet
 from indexer.reader import write_atomically
 from indexer.scan import stored_path
 from indexer.sources.sidecar import sidecar_time, sidecars_of
 from indexer.tables import Base, FileRow
 from indexer.types import OnProgress, Progress
-from indexer.xmp import MAX_PACKET, PIXLOOM
+from indexer.xmp import PIXLOOM
 from search.tags.pictures import Tagged
 
 Above = Callable[[str], Sequence[str]]
 """Names of the tags above a concept, the most general first."""
 _FILE = Base.metadata.tables[FileRow.__tablename__]
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_LI, _ARRAYS = f"{{{_RDF}}}li", tuple(f"{{{_RDF}}}{kind}" for kind in ("Bag", "Seq", "Alt"))
+_LI, _ARRAYS = f"{{{RDF}}}li", tuple(f"{{{RDF}}}{kind}" for kind in ("Bag", "Seq", "Alt"))
 _SUBJECTS = (
     ("{http://purl.org/dc/elements/1.1/}subject", f"{{{PIXLOOM}}}subject"),
     ("{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject", f"{{{PIXLOOM}}}hierarchicalSubject"),
 )
 """A property, and the one in which is noted what in it is Pixloom's."""
 _PREFIXES = {"dc": "http://purl.org/dc/elements/1.1/", "lr": "http://ns.adobe.com/lightroom/1.0/", "pixloom": PIXLOOM}
-_EMPTY = (
-    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
-    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n<rdf:Description rdf:about=""/>\n'
-    b'</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
-)
 
 
 @dataclass(slots=True)
@@ -87,7 +82,7 @@ def write_sidecar(picture: Path, tags: Iterable[tuple[str, str | None]], above: 
         data = target.read_bytes() if target.exists() else None
         if data is None and not named:
             return False
-        tree = _parse(_EMPTY if data is None else data)
+        tree = parse_packet(EMPTY if data is None else data)
         changed = [_bring(tree, *pair, names) for pair, names in zip(_SUBJECTS, wanted, strict=True)]
         if any(changed):
             _replace(target, _printed(tree, data))
@@ -140,21 +135,6 @@ def _step(name: str) -> str:
     return name.replace("|", "/")
 
 
-def _parse(data: bytes) -> Any:
-    """The tree of a packet, whatever it holds; ValueError for one that is none."""
-    if len(data) > MAX_PACKET:
-        raise ValueError("it is too large")
-    # Nothing it names outside itself is loaded, and nothing is expanded.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    padded = not data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    tree = etree.fromstring(data.strip(b"\0 \t\r\n") if padded else data, parser).getroottree()
-    if tree.docinfo.doctype:
-        raise ValueError("it has a document type, which XMP never has")
-    if tree.find(f".//{{{_RDF}}}Description") is None:
-        raise ValueError("it has no rdf:Description")
-    return tree
-
-
 def _bring(tree: Any, property: str, note: str, wanted: Sequence[str]) -> bool:
     """A property in line with the names wanted, beside those of others; whether that changed anything."""
     own = {item.text for item in _items(tree, note)}
@@ -185,7 +165,7 @@ def _add(tree: Any, property: str, names: Sequence[str]) -> None:
         return
     element = next(tree.iter(property), None)
     if element is None:
-        description = tree.find(f".//{{{_RDF}}}Description")
+        description = tree.find(f".//{{{RDF}}}Description")
         namespace = property[1:].split("}")[0]
         prefixes = {prefix: uri for prefix, uri in _PREFIXES.items() if uri == namespace}
         element = etree.SubElement(description, property, nsmap=prefixes)
@@ -218,5 +198,4 @@ def _replace(target: Path, data: bytes) -> None:
 
 def _printed(tree: Any, before: bytes | None) -> bytes:
     declared = before is not None and before.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml ")
-    printed: bytes = etree.tostring(tree, encoding="utf-8", xml_declaration=declared)
-    return printed + b"\n"
+    return print_packet(tree, declared)

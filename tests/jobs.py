@@ -1,0 +1,72 @@
+"""Fixtures of jobs: a collection with pictures, toy operations, workers with real processes."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.collection import Collection
+from indexer.config import Settings
+from tests.homes import toy_load
+from tuner.jobs.book import Book, Wanted
+from tuner.jobs.job import Job
+from tuner.jobs.queue import Queue
+from tuner.jobs.worker import Worker
+from tuner.operations import MODULES
+
+START = "tests.job_runs:start"
+
+
+@pytest.fixture(autouse=True)
+def toy_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`toy`, and `gather`, which makes one outcome of several pictures."""
+    monkeypatch.setitem(MODULES, "toy", "tests.job_runs")
+    monkeypatch.setitem(MODULES, "gather", "tests.job_gathering")
+
+
+@pytest.fixture
+def filled(collection: Collection, photos: Callable[..., Path]) -> Collection:
+    """A collection of five pictures, #1 to #5."""
+    collection.index([photos("red", "blue", "green", "teal", "pink")])
+    return collection
+
+
+@pytest.fixture
+def book(filled: Collection) -> Book:
+    """Its jobs."""
+    return Book(filled.catalog.database, filled.settings)
+
+
+@pytest.fixture
+def worker(filled: Collection) -> Iterator[Worker]:
+    """A worker that works only when it is told to: `worker.work()`."""
+    made = idle_worker(filled)
+    yield made
+    made.__exit__()
+
+
+def idle_worker(collection: Collection, start: str = START) -> Worker:
+    """A worker that isn't at work."""
+    settings: Settings = collection.settings
+    queue = Queue(settings.model_copy(update={"queue_url": "memory://"}))
+    return Worker(collection.catalog.database, settings, queue, load=toy_load, start=start)
+
+
+def toy(*pictures: int, owner: str = "ann", priority: int = 0, confirm: bool = False, **parameters: object) -> Wanted:
+    """A job of the toy operation."""
+    return Wanted("toy", pictures, parameters, owner=owner, priority=priority, confirm=confirm)
+
+
+def until(book: Book, id: int, holds: Callable[[Job], bool], seconds: float = 30.0) -> Job:
+    """The job once that holds of it."""
+    end = time.monotonic() + seconds
+    while not holds(job := book.get(id)):
+        assert time.monotonic() < end, job
+        time.sleep(0.02)
+    return job
+
+
+def ended(book: Book, id: int, seconds: float = 30.0) -> Job:
+    """The job once it has ended."""
+    return until(book, id, lambda job: job.ended, seconds)

@@ -1,0 +1,1 @@
+"""Files of outcomes, and what they say of where they come from: opening, saving, recipes, provenance, rights."""
