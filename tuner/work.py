@@ -52,6 +52,9 @@ class Work:
     """Everything random of the run begins from it: the same seed gives the same pixels."""
     preview: bool = False
     """A quick look is wanted, at reduced size: few steps rather than the best outcome."""
+    scale: float = 1.0
+    """Side of the picture as it is given over that of the whole one, which parameters in pixels speak of: below 1 in
+    previews."""
     tile: int = 1024
     """Longest side in pixels of what is processed at once, where an operation can work in parts."""
     pictures: Pictures | None = None
