@@ -96,7 +96,7 @@ class Engine:
         snapshot = self.snapshot()
         if snapshot is None or not snapshot.count:
             self._refuse_unknown_ids(query)
-            return Results(str(query), snapshot.index.encoder if snapshot else None, None, _ms(started), 0, ())
+            return Results(str(query), snapshot.index.encoder if snapshot else None, None, took_ms(started), 0, ())
         allowed = self._allowed(snapshot, query)
         if query.terms or allowed.rows is None:
             shown, total = self._ranked(snapshot, query, allowed.rows, k, without, show_all, ranking)
@@ -106,7 +106,7 @@ class Engine:
         notice = " ".join(filter(None, said)) or None
         if self._history:
             self._history.add(query)
-        return Results(str(query), snapshot.index.encoder, notice, _ms(started), total, tuple(shown))
+        return Results(str(query), snapshot.index.encoder, notice, took_ms(started), total, tuple(shown))
 
     def similar(self, picture: int | Path, *, k: int = 20, box: Box | None = None, show_all: bool = False) -> Results:
         """The k pictures most like one of the collection or a file, or like a part of it; not itself."""
@@ -215,5 +215,6 @@ class Engine:
                 self.collection.catalog.picture(term.subject.id)
 
 
-def _ms(started: float) -> float:
+def took_ms(started: float) -> float:
+    """Milliseconds since a moment of `time.perf_counter`, to the hundredth."""
     return round((time.perf_counter() - started) * 1000, 2)

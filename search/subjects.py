@@ -31,7 +31,7 @@ class Subjects:
         PictureError, UsageError (a box outside the picture), EncoderError."""
         match term.subject:
             case Text(text):
-                return self._cached(snapshot, f"text:{text}", lambda encoder: encoder.encode_texts([text])[0])
+                return self.kept(snapshot, f"text:{text}", lambda encoder: encoder.encode_texts([text])[0])
             case PictureId(id, None) if (stored := snapshot.vector(id)) is not None:
                 return stored
             case PictureId(id, box):  # a part of it, or all of one that the index doesn't have yet
@@ -68,10 +68,11 @@ class Subjects:
             image = _crop(picture.image, box, name) if box else picture.image
             return encoder.encode_pictures([encoder.prepare(image)])[0]
 
-        return self._cached(snapshot, f"picture:{digest}:{box}", encode)
+        return self.kept(snapshot, f"picture:{digest}:{box}", encode)
 
-    def _cached(self, snapshot: Snapshot, key: str, encode: Callable[[Encoder], Any]) -> Floats:
-        """The vector of a query part, from the cache where it was asked before: then no model is loaded."""
+    def kept(self, snapshot: Snapshot, key: str, encode: Callable[[Encoder], Any]) -> Floats:
+        """The vector [dimension] that `encode` makes with the encoder of the snapshot's index, from the cache where it
+        was asked before under that key: then no model is loaded. EncoderError where that encoder can't be had."""
         fingerprint = snapshot.index.fingerprint
         vector = self._cache.get(fingerprint, key) if self._cache else None
         if vector is None:

@@ -1,6 +1,6 @@
 """Tags taught in a collection: labels, pictures, new pictures, other models, contradictions, stops."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -368,3 +368,11 @@ def test_a_name_needs_the_encoder_only_once(settings: Settings, tmp_path: Path) 
     with Collection(settings, toy_load) as collection, collection.catalog.database.read() as connection:
         assert connection.scalars(select(TagRow.name)).all() == ["t"]
         assert connection.scalar(select(PictureRow.live).where(PictureRow.id == red[0]))
+
+
+def test_clicks_on_a_collection_without_pictures_fail(collection: Collection, photos: Callable[..., Path]) -> None:
+    folder = photos("red")
+    collection.index([folder])
+    collection.forget(folder)
+    with pytest.raises(NotFoundError, match="no pictures"):
+        teach(Engine(collection), "red", Clicks(yes=(1,)))

@@ -1,13 +1,13 @@
 """How many pictures have each tag, by the rules of search/tags/effective.py."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, distinct, func, or_, select
 
 from search.tags.effective import CANONICAL, GIVEN, LABEL, PICTURE, TAG, effective
+from search.tags.rows import in_parts
 
 _AT_ONCE = 5000
 """Ids named in one statement."""
@@ -53,7 +53,8 @@ def totals(connection: Connection) -> tuple[dict[int, int], dict[int, dict[str, 
         sources[tag][source] = count
     sources = {tag: by for tag, by in sources.items() if tag not in odd}
     counts = {tag: next(iter(by.values())) for tag, by in sources.items() if len(by) == 1}
-    for some in _parts(tag for tag, by in sources.items() if len(by) > 1):  # a picture may have it by two ways
+    several = (tag for tag, by in sources.items() if len(by) > 1)  # a picture may have it by two ways
+    for some in in_parts(several, _AT_ONCE):
         counts.update(_living(connection, _ROWS_ALL, {"tags": some}))
     for tags in apart:
         asked = {"tags": tags}
@@ -68,7 +69,7 @@ def count_among(connection: Connection, pictures: Sequence[int]) -> dict[int, in
     counts: Counter[int] = Counter()
     apart = _apart(connection)
     odd = {id for tags in apart for id in tags}
-    for some in _parts(pictures):
+    for some in in_parts(pictures, _AT_ONCE):
         found = connection.execute(_AMONG, {"pictures": some})
         counts.update({row.tag_id: row.pictures for row in found if row.tag_id not in odd})
         for tags in apart:
@@ -80,7 +81,7 @@ def count_among(connection: Connection, pictures: Sequence[int]) -> dict[int, in
 def _apart(connection: Connection) -> list[list[int]]:
     """The tags whose rows have to be looked at one by one, some at a time, each with those merged into it."""
     odd = {id for query in _ODD for id in connection.scalars(query)}
-    return [list(connection.scalars(_MERGED, {"tags": some})) for some in _parts(odd)]
+    return [list(connection.scalars(_MERGED, {"tags": some})) for some in in_parts(odd, _AT_ONCE)]
 
 
 def _living(connection: Connection, query: Select[Any], asked: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -90,9 +91,3 @@ def _living(connection: Connection, query: Select[Any], asked: dict[str, Any]) -
     for *key, count in connection.execute(query, asked):
         if left := count - less.get(tuple(key), 0):
             yield (*key, left)
-
-
-def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(ids)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some

@@ -1,9 +1,8 @@
 """Tags of source `imported`: what data sets (labels) and the pictures' own metadata (keywords) call them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
@@ -13,7 +12,7 @@ from indexer.errors import UsageError
 from indexer.tables import Base, KeywordRow, LabelRow, StateRow
 from indexer.tag_tables import IMPORTED, ImportedTagsRow
 from search.tags.effective import GIVEN
-from search.tags.rows import key_of, tag_ids
+from search.tags.rows import in_parts, key_of, tag_ids
 
 _KEYWORD, _LABEL, _STATE, _MARK = (
     Base.metadata.tables[row.__tablename__] for row in (KeywordRow, LabelRow, StateRow, ImportedTagsRow)
@@ -38,7 +37,7 @@ def refresh_imported(collection: Collection, pictures: Sequence[int] | None = No
     with database.write() as connection:
         wanted, known = _wanted(connection, pictures), _known(connection, pictures)
         _drop(connection, known - wanted)
-        for some in _parts(wanted - known):
+        for some in in_parts(wanted - known, _AT_ONCE):
             rows = [{"picture_id": id, "tag_id": tag, "source": IMPORTED, "probability": None} for id, tag in some]
             connection.execute(insert(GIVEN), rows)
         if pictures is None:
@@ -80,15 +79,9 @@ def _drop(connection: Connection, pairs: set[Pair]) -> None:
     for id, tag in pairs:
         by_tag[tag].append(id)
     for tag, ids in by_tag.items():
-        for some in _parts(ids):
+        for some in in_parts(ids, _AT_ONCE):
             gone = and_(GIVEN.c.source == IMPORTED, GIVEN.c.tag_id == tag, GIVEN.c.picture_id.in_(some))
             connection.execute(delete(GIVEN).where(gone))
-
-
-def _parts(rows: Iterable[Any]) -> Iterable[list[Any]]:
-    rest = iter(rows)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
 
 
 def _mark(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """A scorer for an encoder and a vocabulary, with the vectors of all names: shipped, kept from before, or embedded."""
 
 import hashlib
-import os
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer.encoders.headed import HeadedEncoder
 from indexer.encoders.serial import unwrapped
+from indexer.reader import write_atomically
 from indexer.types import Encoder, Floats, OnProgress, Progress
 from search.knowledge.everyday import Everyday
 from search.tags.scorer import Scorer
@@ -77,8 +78,6 @@ def _kept(path: Path | None, shape: tuple[int, int]) -> Floats | None:
 
 
 def _keep(path: Path, vectors: Floats) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        np.save(file, vectors)
-    temporary.replace(path)
+    data = io.BytesIO()
+    np.save(data, vectors)
+    write_atomically(path, data.getvalue())

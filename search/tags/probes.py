@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from indexer.tables import Base, PictureRow
+from indexer.tables import Base
 from indexer.tag_tables import TAUGHT, PictureTagRow, TagProbeRow
 from search.snapshot import Snapshot
 from search.tags.labels import Labels
@@ -16,7 +16,7 @@ from search.tags.lesson import Lesson
 from search.tags.odds import Odds
 from search.tags.probe import Probe
 
-_PROBE, _HAS, _PICTURE = (Base.metadata.tables[row.__tablename__] for row in (TagProbeRow, PictureTagRow, PictureRow))
+_PROBE, _HAS = (Base.metadata.tables[row.__tablename__] for row in (TagProbeRow, PictureTagRow))
 _AT_ONCE = 500
 
 
@@ -34,9 +34,10 @@ class Stored:
     trained_at: datetime
 
 
-def stored_probes(connection: Connection) -> dict[int, Stored]:
-    """Tag -> its probe."""
+def stored_probes(connection: Connection, only: int | None = None) -> dict[int, Stored]:
+    """Tag -> its probe; of `only` that tag where it is given."""
     query = select(_PROBE.c.tag_id, _PROBE.c.figures, _PROBE.c.trained_at)
+    query = query if only is None else query.where(_PROBE.c.tag_id == only)
     return {row.tag_id: _stored(row) for row in connection.execute(query)}
 
 
@@ -106,12 +107,6 @@ def erase(connection: Connection, tags: Iterable[int]) -> None:
     for tag in tags:
         connection.execute(delete(_PROBE).where(_PROBE.c.tag_id == tag))
         connection.execute(delete(_HAS).where(_HAS.c.tag_id == tag, _HAS.c.source == TAUGHT))
-
-
-def count_pictures(connection: Connection, tag: int) -> int:
-    """How many pictures that can be found have the tag by being taught."""
-    query = select(func.count()).select_from(_HAS).join(_PICTURE, _PICTURE.c.id == _HAS.c.picture_id)
-    return connection.scalar(query.where(_HAS.c.tag_id == tag, _HAS.c.source == TAUGHT, _PICTURE.c.live)) or 0
 
 
 def _give(connection: Connection, tag: int, wanted: dict[int, float]) -> None:

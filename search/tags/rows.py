@@ -1,9 +1,10 @@
 """Tags in the catalogue: found by name, made where there are none."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,10 +13,18 @@ from indexer.errors import UsageError
 from indexer.tables import Base
 from indexer.tag_tables import TagRow
 
+T = TypeVar("T")
 LONGEST = 256
 """Characters of a tag's name."""
 _TAG = Base.metadata.tables[TagRow.__tablename__]
 _AT_ONCE = 500
+
+
+def in_parts(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values, so many at a time: what one statement may name is limited."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def key_of(name: str) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from indexer.collection import Collection
-from indexer.encoders.cache import QueryCache
-from indexer.errors import EncoderError, NotFoundError, UsageError
+from indexer.errors import NotFoundError, UsageError
 from indexer.types import Floats
-from search.engine import Engine
+from search.engine import Engine, took_ms
 from search.prompts import class_vectors
 from search.snapshot import Snapshot
+from search.subjects import Subjects
 from search.tags.effective import pictures_with
 from search.tags.labels import (
     Clicks,
@@ -32,7 +32,6 @@ from search.tags.lesson import THRESHOLD, Lesson, chances_of, labelled_rows, lea
 from search.tags.names import Tag
 from search.tags.probes import (
     Stored,
-    count_pictures,
     erase,
     extend,
     keep,
@@ -86,9 +85,9 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
         tag = find_tag(connection, name) or Tag(0, spelt(name), None, False, None, {})
     _refuse_forbidden(tag)
     if snapshot is None or not snapshot.count:
-        if clicks and snapshot is None:
-            raise NotFoundError("Nothing is indexed yet: `pixloom index FOLDER` first, then teach tags.")
-        return Taught(tag.name, (), (), 0, None, THRESHOLD, (), (), _ms(started))
+        if clicks:
+            raise NotFoundError("The collection has no pictures: `pixloom index FOLDER` first, then teach tags.")
+        return Taught(tag.name, (), (), 0, None, THRESHOLD, (), (), took_ms(started))
     vector = name_vector(collection, snapshot, tag.name)  # before anything is written: the model may not be here
     if clicks:
         with collection.catalog.database.write() as connection:
@@ -97,13 +96,13 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
             _refuse_forbidden(tag)
             enter(connection, tag, clicks)
             mark(connection, tag.id)
-    labels, lesson = _settle(collection, snapshot, tag, vector)[:2]
+    labels, lesson = _settle(collection, snapshot, tag, vector)
     with collection.catalog.database.read() as connection:
         having = pictures_with(connection, [tag.id])  # by whatever source
     pictures = len(np.intersect1d(having, snapshot.ids[snapshot.living()]))
     yes, no = (tuple(sorted(id for id, positive in labels.items() if positive == said)) for said in (True, False))
     found = (lesson.precision, lesson.threshold, lesson.best, lesson.next)
-    return Taught(tag.name, yes, no, pictures, *found, _ms(started))
+    return Taught(tag.name, yes, no, pictures, *found, took_ms(started))
 
 
 def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
@@ -148,23 +147,13 @@ def bring_up_to_date(collection: Collection, snapshot: Snapshot) -> int:
 def name_vector(collection: Collection, snapshot: Snapshot, name: str) -> Floats:
     """What the encoder of the snapshot's index makes of a tag's name: the unit-norm mean [d] of its prompts, from the
     cache where it was asked before. Raises EncoderError where that encoder can't be had."""
-    cache, index = QueryCache(collection.settings.cache), snapshot.index
-    kept = cache.get(index.fingerprint, f"tag:{name}")
-    if kept is not None:
-        return kept
-    encoder = collection.encoder(index.encoder, index.fingerprint)
-    if encoder.fingerprint != index.fingerprint:
-        raise EncoderError(
-            f"The index was made by another version of {index.encoder}: run `pixloom rebuild` to bring it up to date."
-        )
-    vector = np.asarray(class_vectors([[name]], encoder)[0], np.float32)
-    cache.put(index.fingerprint, f"tag:{name}", vector)
-    return vector
+    subjects = Subjects(collection, cached=True)
+    return subjects.kept(snapshot, f"tag:{name}", lambda encoder: class_vectors([[name]], encoder)[0])
 
 
-def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) -> tuple[Labels, Lesson, int]:
+def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) -> tuple[Labels, Lesson]:
     """Train a tag and, where it is a taught one, store what comes of it, from the labels as they are when that is
-    committed; also how many pictures have it."""
+    committed."""
     database = collection.catalog.database
     with database.read() as connection:
         labels = labels_of(connection, tag.id)
@@ -173,15 +162,11 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
         lesson = learn(snapshot, tag, labels, name)
         found = labelled_rows(snapshot, labels)
         if not tag.id:
-            return labels, lesson, 0
+            return labels, lesson
         with database.read() as connection:
-            stored = stored_probes(connection).get(tag.id)
-            pictures = count_pictures(connection, tag.id)
-        fresh = stored is None or (
-            stored.rows >= len(snapshot.ids) and not _stale(snapshot, stored, tag, labels, found)
-        )
-        if fresh:
-            return labels, lesson, pictures
+            stored = stored_probes(connection, tag.id).get(tag.id)
+        if stored is not None and _settled(snapshot, stored, tag, labels, found):
+            return labels, lesson
         with database.write() as connection:
             take_turn(connection)
             now = labels_of(connection, tag.id)
@@ -190,7 +175,7 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
                     keep(connection, snapshot, tag.id, recipe(snapshot, tag, labels, found), lesson, labels)
                 else:
                     erase(connection, [tag.id])
-                return labels, lesson, count_pictures(connection, tag.id)
+                return labels, lesson
             labels = now
 
 
@@ -221,7 +206,3 @@ def _settled(snapshot: Snapshot, probe: Stored, tag: Tag, labels: Labels, found:
 def _refuse_forbidden(tag: Tag) -> None:
     if tag.forbidden:
         raise UsageError(f"The tag {tag.name!r} is forbidden: allow it first, with `pixloom tag allow {tag.name!r}`.")
-
-
-def _ms(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 2)

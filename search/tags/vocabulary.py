@@ -132,10 +132,11 @@ def _json(line: str) -> dict[str, Any]:
 
 def _vocabulary(entries: Mapping[str, dict[str, Any]], graph: Everyday, skipped: tuple[str, ...]) -> Vocabulary:
     ids: dict[str, str] = {}
+    taken = set[str]()
     for key, entry in entries.items():
         known = graph.named(str(entry["name"]))
-        free = known and known[0].id not in ids.values()
-        ids[key] = known[0].id if free else own_id(key)
+        ids[key] = known[0].id if known and known[0].id not in taken else own_id(key)
+        taken.add(ids[key])
     named = {key_of(parent): parent for entry in entries.values() if (parent := _text(entry.get("parent")))}
     for key, parent in named.items():  # a parent need not be a name of the vocabulary
         known = graph.named(parent)

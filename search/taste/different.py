@@ -12,7 +12,7 @@ from indexer.collection import Collection
 from indexer.errors import UsageError
 from indexer.tables import PictureRow
 from indexer.types import Floats
-from search.engine import Engine, Result, Results
+from search.engine import Engine, Result, Results, took_ms
 from search.query import Box
 from search.snapshot import Snapshot
 from search.taste.variety import fold, varied
@@ -44,7 +44,7 @@ def similar_but_different(
         return found
     itself = engine.collection.catalog.find(path=picture.absolute()) if isinstance(picture, Path) else picture
     chosen = _chosen(engine.collection, snapshot, found.results, k, itself if box is None else None)
-    took = round((time.perf_counter() - started) * 1000, 2)
+    took = took_ms(started)
     return replace(found, results=tuple(found.results[place] for place in chosen), took_ms=took)
 
 

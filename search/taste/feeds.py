@@ -14,7 +14,7 @@ from indexer.errors import UsageError
 from indexer.signal_tables import SignalRow
 from indexer.tables import PictureRow
 from indexer.types import Floats
-from search.engine import Engine
+from search.engine import Engine, took_ms
 from search.taste.different import vectors_of
 from search.taste.signals import user_name
 from search.taste.variety import fold, varied
@@ -98,7 +98,7 @@ def on_this_day(engine: Engine, day: date | None = None, *, k: int = 20, user: s
     for start in range(0, len(ids), _MOST):
         paths |= engine.collection.catalog.paths(ids[start : start + _MOST])
     years = [_year(day, year, some, k, looks, paths) for year, some in sorted(found.items(), reverse=True)]
-    took = round((time.perf_counter() - started) * 1000, 2)
+    took = took_ms(started)
     return OnThisDay(day, took, tuple(year for year in years if year.pictures))
 
 

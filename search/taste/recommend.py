@@ -12,7 +12,7 @@ import numpy as np
 from indexer.errors import UsageError
 from indexer.records import IndexInfo
 from indexer.types import Floats, Ids
-from search.engine import Engine
+from search.engine import Engine, took_ms
 from search.metrics import Flags
 from search.taste.candidates import Candidates, Pool
 from search.taste.cursors import MOST, read_cursor, write_cursor
@@ -127,7 +127,7 @@ class Recommender:
             raise UsageError(f"k is {k}: ask for 1 to {MAX_K} pictures.")
         user, before, view = user_name(user), read_cursor(cursor), self.tastes.view()
         if view is None:
-            return Recommendations(user, None, None, _ms(started), 0, 1.0, (), None)
+            return Recommendations(user, None, None, took_ms(started), 0, 1.0, (), None)
         taste = self.tastes.of(user, view)
         without = taste.seen | view.flags(before)
         model = self._collaborative()
@@ -142,7 +142,7 @@ class Recommender:
             user=user,
             encoder=encoder,
             notice=self._collection.notice(encoder),
-            took_ms=_ms(started),
+            took_ms=took_ms(started),
             known=len(taste.owners),
             exploration=round(share, 4),
             results=tuple(items),
@@ -217,10 +217,6 @@ def _some(interests: Sequence[Interest], seed: int) -> list[Interest]:
 
 def _freshness(pool: Pool) -> Floats:
     return (FRESH_BONUS * 2.0 ** (-np.maximum(pool.ages, 0) / FRESH_DAYS)).astype(np.float32)
-
-
-def _ms(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 2)
 
 
 def _others(view: View, taste: Taste, without: Flags, model: Collaborative | None) -> dict[int, float]:

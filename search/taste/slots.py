@@ -9,13 +9,10 @@ from indexer.types import Floats
 from search.metrics import Flags
 from search.taste.ranking import Scored
 from search.taste.taste import Taste
+from search.taste.variety import SAME, SAME_BITS
 
 DIVERSITY = 0.15
 """What being like a picture that is on the page already costs (MMR, Carbonell and Goldstein 1998)."""
-SAME = 0.97
-"""Cosine from which two pictures are the same for a page."""
-SAME_BITS = 6
-"""Bits of 64 by which the perceptual hashes of two versions of one picture differ at most."""
 DAMPING = 0.7
 """Power of an interest's importance: below 1, so that what was liked a hundred times leaves room for the rest."""
 QUALITY = 2.0
