@@ -7,7 +7,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-pytest_plugins = ["tests.homes"]
+pytest_plugins = ["tests.homes", "tests.jobs"]
 
 
 @pytest.fixture(scope="session")

@@ -56,9 +56,10 @@ class _Runs:
 
     def make(self, task: Task, report: Report) -> Ended:
         """How the task ended; nothing is raised."""
-        started = time.monotonic()
         try:
-            outcome = made(self._opened(), task, report)
+            run = self._opened()
+            started = time.monotonic()
+            outcome = made(run, task, report)
         except StoppedError:
             return Stopped()
         except PixloomError as error:

@@ -59,6 +59,12 @@ class Turns:
         with self._database.read() as connection:
             return connection.scalar(query) is False
 
+    def began(self, task: Task) -> None:
+        """Note that the first step was taken: until then its process and its models were loaded, which is no measure
+        of how long the rest will take."""
+        with self._database.write() as connection:
+            _item(connection, task, started_at=now())
+
     def stands(self, task: Task, step: Step) -> None:
         """Note where a turn stands."""
         values = {"step": step.done, "steps": step.total, "what": step.what, "heartbeat": now()}

@@ -106,6 +106,8 @@ class Worker:
             if self._stopping.is_set():
                 return False
             try:
+                if step != shown == Step():
+                    self._turns.began(task)
                 if step != shown and now - noted >= _BETWEEN_NOTES:
                     noted, shown = now, step
                     self._turns.stands(task, step)
