@@ -97,6 +97,40 @@ def error(clean: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return 10 * torch.log10((clean - made).square().mean((1, 2, 3)) + EPSILON)
 
 
+class Muon:
+    """Steps along the orthogonalised momentum of each weight matrix (Jordan et al. 2024), by Newton and Schulz.
+
+    After as many steps as can be afforded here it is a decibel ahead of Adam, which does the first and last layers.
+    """
+
+    def __init__(self, weights: list[torch.nn.Parameter]) -> None:
+        self.weights = weights
+        self.momenta = [torch.zeros_like(weight) for weight in weights]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        alike: dict[tuple[int, int], list[tuple[torch.nn.Parameter, torch.Tensor]]] = {}
+        for weight, momentum in zip(self.weights, self.momenta, strict=True):
+            momentum.lerp_(weight.grad, 0.05)
+            ahead = weight.grad.lerp(momentum, 0.95).reshape(len(weight), -1)
+            alike.setdefault(tuple(ahead.shape), []).append((weight, ahead))
+        for group in alike.values():
+            directions = orthogonal(torch.stack([ahead for _, ahead in group]))
+            for (weight, _), direction in zip(group, directions, strict=True):
+                weight.add_(direction.reshape(weight.shape), alpha=-rate)
+
+
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """[n, rows, columns] -> the nearest with singular values of about one; rows are the fewer."""
+    turned = matrices.shape[1] > matrices.shape[2]
+    near = matrices.mT if turned else matrices
+    near = near / (near.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(5):
+        square = near @ near.mT
+        near = 3.4445 * near + (-4.7750 * square + 2.0315 * square @ square) @ near
+    return near.mT if turned else near
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=DAMAGES)
@@ -105,7 +139,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=1.5e-2)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=6)
@@ -116,32 +150,37 @@ def main() -> None:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(options.seed)
     small, large, held = pictures(options.data)
-    watched = batch([crop(one, 160, 0.72, np.random.default_rng(1)) for one in held], options.task, np.random.default_rng(2))
+    watched = batch(
+        [crop(one, 160, 0.72, np.random.default_rng(1)) for one in held], options.task, np.random.default_rng(2)
+    )
 
     network = Denoiser().to(memory_format=torch.channels_last)
     if options.start:
         network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
     average = copy.deepcopy(network).eval()
-    optimizer = torch.optim.Adam(network.parameters(), lr=options.rate, betas=(0.9, 0.99))
+    ends = [*network.head.parameters(), *network.tail.parameters()]
+    inner = [one for one in network.parameters() if all(one is not end for end in ends)]
+    muon, adam = Muon(inner), torch.optim.Adam(ends, betas=(0.9, 0.99))
     started, step, recent, reported = time.monotonic(), 0, 0.0, 0.0
     while (elapsed := (time.monotonic() - started) / 60) < options.minutes:
-        warm = min(1.0, (step + 1) / 100)
-        rate = options.rate * warm * (0.5 + 0.5 * math.cos(math.pi * elapsed / options.minutes)) + 1e-6
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        gone = elapsed / options.minutes
+        rate = options.rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * gone))
+        side = options.side if gone > 0.4 else options.side * 2 // 3 // 16 * 16
         cleans = []
         for _ in range(options.batch):
             if rng.random() < 0.35:
-                cleans.append(crop(large[rng.integers(len(large))], options.side, rng.uniform(0.6, 1), rng))
+                cleans.append(crop(large[rng.integers(len(large))], side, rng.uniform(0.6, 1), rng))
             else:
-                cleans.append(crop(small[rng.integers(len(small))], options.side, rng.uniform(0.5, 0.75), rng))
+                cleans.append(crop(small[rng.integers(len(small))], side, rng.uniform(0.5, 0.75), rng))
         clean, given, strengths = batch(cleans, options.task, rng)
         given = given.contiguous(memory_format=torch.channels_last)
         loss = error(clean, network(given, strengths)).mean()
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        muon.step(rate)
+        adam.param_groups[0]["lr"] = rate / 8
+        adam.step()
         step += 1
         keep = min(0.998, 1 - 1 / (1 + step / 10))
         with torch.no_grad():
