@@ -26,6 +26,23 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
+def number_or_auto(low: float, high: float) -> Callable[[object], object]:
+    """A validator for parameters that are a number of a range or `auto`: one message, where a union has two."""
+
+    def read(value: object) -> object:
+        if value == "auto":
+            return value
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise ValueError(f"it is auto or a number from {low:g} to {high:g}")
+        return number
+
+    return read
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One way to do an operation, classical or by a model."""

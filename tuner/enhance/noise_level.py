@@ -1,0 +1,43 @@
+"""How strong the noise of a picture is, from the picture alone."""
+
+import numpy as np
+
+from indexer.types import Floats
+
+PATCH = 8
+ENOUGH = 10_000
+"""Patches that are looked at; more tell nothing new."""
+CLIPPED = 0.05
+"""Patches of which a larger part is black or white tell too little: their noise was cut off."""
+
+
+def noise_level(rgb: Floats) -> float:
+    """Sigma of Gaussian noise on [h, w, 3], in its own units (0..1); 0 for a picture smaller than a patch.
+
+    Patches of a clean picture lie near a few dimensions, and white noise is the same in all of them: eigenvalues of
+    the patches' covariance are dropped from the largest down until those that are left lie evenly about their mean,
+    which is the noise's variance (Chen, Zhu and Heng 2015). Noise that is blurred, as that of JPEG files often is,
+    counts for less than it is.
+    """
+    height, width = rgb.shape[:2]
+    if min(height, width) < PATCH:
+        return 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(rgb, (PATCH, PATCH), (0, 1))
+    stride = max(1, int(np.sqrt(windows.shape[0] * windows.shape[1] / ENOUGH)))
+    stride += stride > 2 and stride % 2 == 0  # an odd one meets every column of a sensor's pattern
+    patches = windows[::stride, ::stride].reshape(-1, 3 * PATCH * PATCH)
+    clipped = np.mean((patches == 0) | (patches == 1), 1)
+    kept = patches[clipped <= CLIPPED]
+    if len(kept) < min(len(patches), 4 * patches.shape[1]):
+        kept = patches[np.argsort(clipped, kind="stable")[: 4 * patches.shape[1]]]
+    kept = kept - kept.mean(0)
+    return _from_spectrum(np.linalg.eigvalsh(kept.T @ kept / np.float32(len(kept))))
+
+
+def _from_spectrum(values: Floats) -> float:
+    """Square root of the mean of the smallest eigenvalues (ascending) whose median is not below it."""
+    values = np.maximum(values, 0)
+    means = np.cumsum(values) / np.arange(1, len(values) + 1)
+    medians = np.array([np.median(values[:count]) for count in range(1, len(values) + 1)])
+    even = np.flatnonzero(means <= medians)
+    return float(np.sqrt(means[even[-1]])) if len(even) else 0.0
