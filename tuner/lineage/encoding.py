@@ -32,6 +32,7 @@ EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
 _LOSSY = {"JPEG", "HEIF", "AVIF", "JPEG2000", "RAW"}
 _LONGEST = {"JPEG": 65500, "WEBP": 16383}
 _QUALITY = 95
+_DARK = 4096 / 65535
 _STRIP = 2**20
 
 Note = Callable[[str], None]
@@ -66,7 +67,9 @@ def encoded(raster: Raster, kept: Kept, packet: bytes | None, format: str, note:
     Grey stays grey where the source was. TuneError where an encoder fails.
     """
     depth: Depth = raster.depth if format in {"PNG", "TIFF"} else 8
-    grey = kept.grey and format != "WEBP" and bool(_equal_channels(raster.rgb))
+    grey = kept.grey and format != "WEBP" and _equal_channels(raster.rgb)
+    if depth == 16 and raster.rgb.max() < _DARK:
+        grey = False  # it would be read as grey of 12 bits
     profile, shaper = kept.profile(grey)
     pixels = _pixels(raster, grey, shaper, depth)
     try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
+from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
 
 HEADER = b"Exif\0\0"
@@ -83,6 +83,12 @@ def upright_tiff(data: bytes) -> bytes:
     return bytes(changed)
 
 
+def as_written(tag: int, value: Any) -> Any:
+    """A tag's value as Pillow has to be given it: texts as the bytes it read, or it would keep ASCII only."""
+    is_text = isinstance(value, str) and TiffTags.lookup(tag).type == TiffTags.ASCII
+    return value.encode("latin-1", "replace") if is_text else value
+
+
 def block_of(image: Image.Image, size: tuple[int, int]) -> bytes | None:
     """The EXIF block, without `HEADER`, for an outcome of `size` of an opened picture; None where it has none."""
     block = image.info.get("exif")
@@ -111,7 +117,7 @@ def _rewritten(exif: Image.Exif, size: tuple[int, int]) -> bytes | None:
     kept = Image.Exif()
     for tag, value in exif.items():
         if tag not in STRUCTURE | _ELSEWHERE and tag not in _RAW and tag not in (IFD.Exif, IFD.GPSInfo):
-            kept[tag] = value
+            kept[tag] = as_written(tag, value)
     for directory in (IFD.Exif, IFD.GPSInfo):
         if found := dict(exif.get_ifd(directory)):
             kept.get_ifd(directory).update(_sized(found, size))

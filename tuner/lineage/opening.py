@@ -19,7 +19,7 @@ from tuner.lineage.exif import upright_tiff
 from tuner.lineage.profile import Shaper, read_shaper
 from tuner.raster import Depth, Raster, from_bytes
 
-_BITS, _PHOTOMETRIC, _EXTRA_SAMPLES, _RGB = 258, 262, 338, 2
+_BITS, _PHOTOMETRIC, _PLANES, _EXTRA_SAMPLES, _RGB = 258, 262, 284, 338, 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _SRGB_GAMMA = (2.4, 12.92)
 
@@ -86,7 +86,8 @@ def _has_16_bits(image: Image.Image, data: bytes) -> bool:
     if image.format != "TIFF":
         return False
     tags: Any = getattr(image, "tag_v2", {})
-    return set(tags.get(_BITS, ())) == {16} and tags.get(_PHOTOMETRIC) == _RGB
+    in_one_plane = tags.get(_PLANES, 1) == 1  # OpenCV mistakes the others
+    return set(tags.get(_BITS, ())) == {16} and tags.get(_PHOTOMETRIC) == _RGB and in_one_plane
 
 
 def _orientation_of_tiff(image: Image.Image) -> int:

@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from tuner.lineage.exif import STRUCTURE
+from tuner.lineage.exif import STRUCTURE, as_written
 
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 _DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
@@ -39,7 +39,7 @@ def write_tiff(
     for tag, (kind, value) in tags.items():
         if kind is not None:
             directory.tagtype[tag] = kind
-        directory[tag] = value
+        directory[tag] = as_written(tag, value)
     for tag, block in blocks.items():
         if block:
             directory.tagtype[tag] = _BYTE if tag == XMP else _UNDEFINED

@@ -1,0 +1,181 @@
+"""An invisible watermark for generated pictures: 48 bits that survive JPEG, resizing and a mild crop.
+
+Spread spectrum (Cox et al. 1997) with informed embedding (Miller, Doerr and Cox 2004), blind: the picture's luma,
+reduced to 256x256 whatever its size and shape, is projected onto pseudo-random patterns of medium frequencies, and
+changed by the least that brings each projection to the side of its bit, a margin away from nought. Reduction makes
+resizing harmless; signs make brightness and contrast so. One more pattern, known and stronger, is looked for where a
+border was cut off. A CRC of 32 bits says whether what was read is a payload.
+
+It tells honest people where a picture comes from; whoever knows the key and wants it gone can remove it.
+"""
+
+import functools
+import itertools
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import UsageError
+from indexer.types import Floats
+from tuner.raster import luminance
+
+PAYLOAD_BITS = 48
+SMALLEST = 192
+"""Pixels that the shorter side must have at least to bear a mark."""
+KEY = 0x70_69_78_6C
+"""The key that is used if none is given: marks are then for everybody to read."""
+_BITS = PAYLOAD_BITS + 32
+_SIDE = 256
+_BAND = (40, 100)
+"""Frequencies in half cycles over the reduced picture: below it marks can be seen, above it resizing takes them."""
+_MARGIN, _PILOT = 40.0, 240.0
+"""How far projections onto bits and the known pattern are moved from nought, in grey levels of 0..255."""
+_ROUNDS = 3
+_STRENGTHS = (1.0, 0.7, 0.5, 0.35)
+_LEAST_PSNR = 41.0
+_DOUBTFUL = 8
+"""Bits nearest to nought that are tried both ways."""
+_CUTS = tuple(round(1 - 0.01 * step, 2) for step in range(16))
+"""Parts of a side that may be left of a cropped picture."""
+_PEAKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A watermark that was found."""
+
+    payload: int
+    """0 .. 2**48 - 1."""
+    score: float
+    """How clearly: the weakest bit that needed no second try, as a part of the margin it was written with."""
+
+
+def embed(rgb: Floats, payload: int, key: int = KEY) -> Floats:
+    """A picture [h, w, 3] in 0..1 with 48 bits in it, at 41 dB PSNR or more.
+
+    Give it what will be saved, last of all. UsageError for a payload out of range, or a side below SMALLEST pixels.
+    """
+    if not 0 <= payload < 2**PAYLOAD_BITS:
+        raise UsageError(f"A watermark's payload is 0 to 2**{PAYLOAD_BITS} - 1, not {payload}.")
+    if min(rgb.shape[:2]) < SMALLEST:
+        raise UsageError(
+            f"A picture of {rgb.shape[1]}x{rgb.shape[0]} pixels can't be watermarked: its sides must be {SMALLEST} "
+            "pixels or more."
+        )
+    signs = np.concatenate([_signs(payload), [1.0]])
+    marked = rgb
+    for strength in _STRENGTHS:
+        margins = strength * np.array([_MARGIN] * _BITS + [_PILOT])
+        marked = _moved(rgb, signs, margins, key)
+        error = float(np.mean(np.square(marked - rgb, dtype=np.float64)))
+        if error == 0 or -10 * np.log10(error) >= _LEAST_PSNR:
+            break
+    return marked
+
+
+def detect(rgb: Floats, key: int = KEY) -> Mark | None:
+    """The mark of a picture [h, w, 3] in 0..1, of whatever size it has by now; None where it bears none.
+
+    A picture without a mark is taken for one with a probability of about 3e-7.
+    """
+    grey = luminance(rgb) * np.float32(255)
+    whole = _read(_reduced(grey), key)
+    return whole or _read_cropped(grey, key)
+
+
+def _moved(rgb: Floats, signs: NDArray[np.float64], margins: NDArray[np.float64], key: int) -> Floats:
+    """The picture changed until each projection is as far on its side as its margin says."""
+    patterns = _patterns(key)
+    mask = _mask(_reduced(luminance(rgb) * np.float32(255)))
+    mixed = np.linalg.inv((patterns * mask.ravel()) @ patterns.T)
+    marked = rgb
+    for _ in range(_ROUNDS):
+        reduced = _reduced(luminance(marked) * np.float32(255))
+        missing = np.maximum(margins - signs * (patterns @ reduced.ravel()), 0) * signs
+        change = (mask.ravel() * ((mixed @ missing) @ patterns)).reshape(_SIDE, _SIDE).astype(np.float32)
+        change = cv2.resize(change, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_CUBIC)
+        marked = np.clip(marked + change[..., None] / np.float32(255), 0, 1)
+    return marked
+
+
+def _reduced(grey: Floats) -> Floats:
+    reduced: Floats = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return reduced
+
+
+def _mask(reduced: Floats) -> Floats:
+    """How much may be changed where: more in texture, which hides it, and where there is room above and below."""
+    around = cv2.GaussianBlur(reduced, (0, 0), 3)
+    texture = np.sqrt(np.maximum(cv2.GaussianBlur(np.square(reduced - around), (0, 0), 3), 0))
+    room = np.clip(np.minimum(around, 255 - around) / 16, 0.2, 1)
+    mask: Floats = (np.clip(texture, 3, 20) / 10 * room).astype(np.float32)
+    return mask
+
+
+@functools.lru_cache(maxsize=2)
+def _patterns(key: int) -> Floats:
+    """Patterns of unit norm, orthogonal to each other, [bits + 1, 256 * 256]: each has frequencies of its own."""
+    index = np.arange(_SIDE)
+    radius = np.hypot(index[:, None], index[None, :])
+    chance = np.random.default_rng(key)
+    places = chance.permutation(np.flatnonzero((radius >= _BAND[0]) & (radius < _BAND[1])))
+    patterns = np.empty((_BITS + 1, _SIDE * _SIDE), np.float32)
+    for number, own in enumerate(np.array_split(places, _BITS + 1)):
+        spectrum = np.zeros(_SIDE * _SIDE, np.float32)
+        spectrum[own] = chance.choice((-1.0, 1.0), len(own)) / np.sqrt(len(own))
+        patterns[number] = cv2.dct(spectrum.reshape(_SIDE, _SIDE), flags=cv2.DCT_INVERSE).ravel()
+    return patterns
+
+
+def _signs(payload: int) -> NDArray[np.float64]:
+    """Payload and its check as -1 and 1."""
+    word = payload << 32 | _check(payload)
+    return np.array([1.0 if word >> bit & 1 else -1.0 for bit in range(_BITS)])
+
+
+def _check(payload: int) -> int:
+    return zlib.crc32(payload.to_bytes(PAYLOAD_BITS // 8, "big"))
+
+
+def _read(reduced: Floats, key: int) -> Mark | None:
+    """The payload of a reduced picture, if its check is right, with a few doubtful bits as they make it so."""
+    values = _patterns(key)[:_BITS] @ reduced.ravel()
+    word = sum(1 << bit for bit in range(_BITS) if values[bit] > 0)
+    order = np.argsort(np.abs(values))
+    for flips in itertools.product((0, 1), repeat=_DOUBTFUL):
+        tried = word ^ sum(flip << int(bit) for flip, bit in zip(flips, order, strict=False))
+        payload = tried >> 32
+        if _check(payload) == tried & 0xFFFFFFFF:
+            sure = order[sum(flips) :]
+            return Mark(payload, float(np.abs(values[sure[0]])) / _MARGIN)
+    return None
+
+
+def _read_cropped(grey: Floats, key: int) -> Mark | None:
+    """The payload of a picture whose borders were cut off: the known pattern says where it lay in the whole."""
+    pilot = np.conj(np.fft.rfft2(_patterns(key)[-1].reshape(_SIDE, _SIDE)))
+    found: list[tuple[float, int, int, int, int]] = []
+    for across, down in itertools.product(_CUTS, _CUTS):
+        width, height = round(_SIDE * across), round(_SIDE * down)
+        canvas = _on_canvas(grey, 0, 0, width, height)
+        match = np.fft.irfft2(np.fft.rfft2(canvas) * pilot, (_SIDE, _SIDE))
+        # A picture that lay at (x, y) has to be moved there: the pattern fits at the opposite shift.
+        shifts = match[(-np.arange(_SIDE - height + 1)) % _SIDE][:, (-np.arange(_SIDE - width + 1)) % _SIDE]
+        top, left = np.unravel_index(int(np.argmax(shifts)), shifts.shape)
+        found.append((float(shifts[top, left]), int(left), int(top), width, height))
+    for _, left, top, width, height in sorted(found, reverse=True)[:_PEAKS]:
+        mark = _read(_on_canvas(grey, left, top, width, height), key)
+        if mark is not None:
+            return mark
+    return None
+
+
+def _on_canvas(grey: Floats, left: int, top: int, width: int, height: int) -> Floats:
+    """The picture reduced to a part of the canvas, its slow changes taken out, so that its edges are none."""
+    part = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    canvas = np.zeros((_SIDE, _SIDE), np.float32)
+    canvas[top : top + height, left : left + width] = part - cv2.GaussianBlur(part, (0, 0), 4)
+    return canvas
