@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, or_, select
 
+from indexer.tables import PictureRow
 from indexer.types import Ids
 from search.filters import Filter
+from search.lineage import edited, generated, made_from
 from search.snapshot import Snapshot
 from search.tags.effective import CANONICAL, TAG, pictures_with
 from search.tags.names import find_tags, unknown
 
 Descendants = Callable[[str], Iterable[str]]
 """The concepts below a concept of the graph: `animal` -> `dog`, `lynx`, ..."""
+_LARGEST_ID = 2**31 - 1
 _AT_ONCE = 5000
 Found = tuple[Ids, str | None]
 """Ids of pictures, and what the user must know of them."""
@@ -71,5 +74,24 @@ def _of_concepts(connection: Connection, concepts: Sequence[str]) -> list[int]:
     return list(found)
 
 
-_FIELDS: dict[str, Callable[[Connection, Filter, Descendants], Found]] = {"tag": _tag}
+def _is(connection: Connection, one: Filter, _descendants: Descendants) -> Found:
+    """The pictures that an operation made, or that generating models had a part in."""
+    return (generated if one.value == "generated" else edited)(connection), None
+
+
+def _edit_of(connection: Connection, one: Filter, _descendants: Descendants) -> Found:
+    """The edits of a picture, the edits of those, and so on."""
+    known = (
+        one.id <= _LARGEST_ID and connection.scalar(select(PictureRow.id).where(PictureRow.id == one.id)) is not None
+    )
+    if not known:
+        return np.empty(0, np.int64), f"There is no picture #{one.id} in the collection."
+    return made_from(connection, one.id), None
+
+
+_FIELDS: dict[str, Callable[[Connection, Filter, Descendants], Found]] = {
+    "tag": _tag,
+    "is": _is,
+    "edit-of": _edit_of,
+}
 """Field -> what finds the pictures that have what it asks for."""

@@ -16,6 +16,7 @@ from search.allowed import Allowed, Descendants, allowed, no_descendants
 from search.cutoff import Background
 from search.formula import Formula
 from search.history import History
+from search.lineage import parents_of
 from search.order import Ranking
 from search.query import Box, PictureFile, PictureId, Query, Term, parse
 from search.snapshot import Snapshot, take
@@ -190,9 +191,17 @@ class Engine:
         ids = [int(id) for id in snapshot.ids[hits.rows]]
         paths = self.collection.catalog.paths(ids)
         with self.collection.catalog.database.read() as connection:
-            tags = tag_names(connection, ids)
+            tags, parents = tag_names(connection, ids), parents_of(connection, ids)
         return [
-            Result(id, paths[id], round(float(score), 6), round(float(percentile), 6), verdict, tags.get(id, ()))
+            Result(
+                id,
+                paths[id],
+                round(float(score), 6),
+                round(float(percentile), 6),
+                verdict,
+                tags.get(id, ()),
+                parents.get(id),
+            )
             for id, score, percentile, verdict in zip(ids, hits.scores, percentiles, verdicts, strict=True)
             if id in paths
         ]

@@ -12,14 +12,18 @@ from indexer.errors import UsageError
 from search.syntax import check_text, error_at, quoted, read_quoted
 from search.tags.rows import key_of
 
-FIELDS = ("tag",)
+FIELDS = ("tag", "is", "edit-of")
 """Those that can be asked for."""
-_LATER = "after|before|folder|camera|width|height|type|text|is|edit-of|near|rating|colour|size"
+KINDS = ("edit", "generated")
+"""What `is:` asks for: pictures that an operation made, and those of them that a generating model made or had a part
+in."""
+_LATER = "after|before|folder|camera|width|height|type|text|near|rating|colour|size"
+_ID = re.compile(r"#?(\d{1,10})")
 STARTS = rf"(?:{'|'.join(FIELDS)}|{_LATER})[:<>]\S"
 """Pattern of how a filter begins, its minus aside."""
 _HEAD = re.compile(rf"(-?)({'|'.join(FIELDS)}|{_LATER})([:<>])(?=\S)")
 _WORD = re.compile(r'[^\s"]+')
-_PLAIN = re.compile(r"[\w.-]+")
+_PLAIN = re.compile(r"#?[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,19 @@ class Filter:
             known = f"filters such as {self.field}{self.op} are not supported yet" if self.field else "it has no field"
             raise UsageError(f"The filter can't be used: {known}. Valid: {', '.join(FIELDS)}.")
         if self.op != ":":
-            raise UsageError(f"A {self.field} is compared by {self.field}:NAME, not by {self.op!r}.")
+            raise UsageError(f"{self.field} is compared by {self.field}:VALUE, not by {self.op!r}.")
         check_text(self.value)
-        key_of(self.value)
+        if self.field == "tag":
+            key_of(self.value)
+        elif self.field == "is" and self.value not in KINDS:
+            raise UsageError(f"No picture is ever {self.value!r}. Valid: {', '.join(KINDS)}.")
+        elif self.field == "edit-of" and not _ID.fullmatch(self.value):
+            raise UsageError(f"edit-of asks for the id of a picture, such as edit-of:#12, not {self.value!r}.")
+
+    @property
+    def id(self) -> int:
+        """The picture that `edit-of` names."""
+        return int(self.value.lstrip("#"))
 
     def __str__(self) -> str:
         """As it is written."""

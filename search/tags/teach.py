@@ -165,7 +165,7 @@ def _settle(collection: Collection, snapshot: Snapshot, tag: Tag, name: Floats) 
             return labels, lesson
         with database.read() as connection:
             stored = stored_probes(connection, tag.id).get(tag.id)
-        if stored is not None and _settled(snapshot, stored, tag, labels, found):
+        if stored is None or _settled(snapshot, stored, tag, labels, found):
             return labels, lesson
         with database.write() as connection:
             take_turn(connection)

@@ -1,16 +1,13 @@
 """Neural style transfer by optimisation: arg min alpha L_content + beta L_style (Gatys, Ecker and Bethge 2016)."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from indexer.types import Floats
-from tuner.work import Work
 
 if TYPE_CHECKING:
     import torch
