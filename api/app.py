@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
-from api.routes import feeds, health, models, page, pictures, search, status, tags, taste, teach
+from api.routes import edits, feeds, health, models, operations, page, pictures, search, status, tags, taste, teach
 from api.switching import Switching
 from api.tagging import Tagging
 from indexer.collection import Collection, Load
@@ -20,9 +20,11 @@ from search.engine import Engine
 from search.tags.tagger import Tagger
 from search.taste.background import Others
 from search.taste.recommend import Recommender
+from tuner.pictures import CollectionPictures
+from tuner.previews import Previews
 
 STATIC = Path(__file__).parent / "static"
-_ROUTES = (health, search, pictures, teach, tags, taste, feeds, models, status, page)
+_ROUTES = (health, search, pictures, operations, edits, teach, tags, taste, feeds, models, status, page)
 
 
 def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:
@@ -44,6 +46,7 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
             app.state.metrics = metrics
             app.state.others = others
             app.state.recommender = Recommender(engine, collaborative=others.model)
+            app.state.previews = Previews(collection, CollectionPictures(collection, engine))
             app.state.switching = held.enter_context(closing(Switching(collection)))
             app.state.tagging = held.enter_context(closing(Tagging(tagger, engine)))
             yield

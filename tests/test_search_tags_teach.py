@@ -374,5 +374,5 @@ def test_clicks_on_a_collection_without_pictures_fail(collection: Collection, ph
     folder = photos("red")
     collection.index([folder])
     collection.forget(folder)
-    with pytest.raises(NotFoundError, match="no pictures"):
+    with pytest.raises(NotFoundError, match="Nothing is indexed"):
         teach(Engine(collection), "red", Clicks(yes=(1,)))

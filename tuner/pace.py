@@ -34,4 +34,4 @@ def pace(collection: Collection, operation: Operation, method: Method) -> float 
     )
     with collection.catalog.database.read() as connection:
         runs = connection.execute(query).all()
-    return median(seconds / (width * height / 1e6) for seconds, width, height in runs) if runs else None
+    return median((seconds or 0) / (width * height / 1e6) for seconds, width, height in runs) if runs else None

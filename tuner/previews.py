@@ -14,11 +14,12 @@ from PIL import Image
 
 from indexer import __version__
 from indexer.collection import Collection
-from indexer.errors import UsageError
+from indexer.errors import NotFoundError, UsageError
 from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.reader import write_atomically
 from indexer.records import Record
+from tuner.edits import edit_of
 from tuner.operation import Parameters
 from tuner.operations import get_operation, read_parameters
 from tuner.raster import Raster, from_bytes, reduced, to_bytes
@@ -60,8 +61,16 @@ class Previews:
         except OSError:
             pass
         with self._turns:
-            work = Work(self.collection.settings, seed, preview=True, pictures=self.pictures, subject=f"#{id}")
-            data = encoded(operation.apply(self._source(record, size), parameters, work), size)
+            source = self._source(record, size)
+            work = Work(
+                self.collection.settings,
+                seed=seed,
+                preview=True,
+                scale=source.size[0] / record.width,
+                pictures=self.pictures,
+                subject=f"#{id}",
+            )
+            data = encoded(operation.apply(source, parameters, work), size)
         self._keep(path, data)
         return data
 
@@ -109,4 +118,27 @@ def encoded(outcome: Raster, size: int = LARGEST) -> bytes:
     pixels = small.rgb if small.alpha is None else np.dstack([small.rgb, small.alpha])
     stream = io.BytesIO()
     Image.fromarray(to_bytes(pixels)).save(stream, "WEBP", quality=_QUALITY, method=2)
+    return stream.getvalue()
+
+
+def before_after(collection: Collection, id: int, size: int) -> bytes:
+    """An edit to the right of its parent, both `size` pixels high or less, as WebP. NotFoundError for a picture that no
+    operation made, or whose parent's file is gone; PictureError."""
+    record = collection.catalog.picture(id)
+    with collection.catalog.database.read() as connection:
+        edit = edit_of(connection, id)
+    if edit is None or edit.parent is None:
+        raise NotFoundError(f"#{id} was not made from another picture: there is no before.")
+    limits = Limits.of(collection.settings)
+    sides = [
+        open_picture(one.file(), limits=limits, min_side=size).image
+        for one in (collection.catalog.picture(edit.parent), record)
+    ]
+    height = min(size, *(side.height for side in sides))
+    sides = [side.resize((max(1, round(side.width * height / side.height)), height)) for side in sides]
+    both = Image.new("RGB", (sum(side.width for side in sides), height))
+    both.paste(sides[0], (0, 0))
+    both.paste(sides[1], (sides[0].width, 0))
+    stream = io.BytesIO()
+    both.save(stream, "WEBP", quality=_QUALITY, method=2)
     return stream.getvalue()

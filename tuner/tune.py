@@ -72,12 +72,12 @@ class Tuner:
         self._check_rights(task)
         work = Work(
             self.settings,
-            task.seed,
-            task.preview,
-            task.tile,
-            self.pictures,
-            report.step,
-            report.stopped,
+            seed=task.seed,
+            preview=task.preview,
+            tile=task.tile,
+            pictures=self.pictures,
+            on_step=report.step,
+            should_stop=report.stopped,
             subject=f"#{record.id}" if record else None,
         )
         made = self.make(record, task, work)
@@ -113,7 +113,11 @@ class Tuner:
             source = open_raster(record.file(), Limits.of(self.settings))
         except PictureError as error:
             raise PictureError(f"#{record.id} can't be opened: {error}.") from error
-        return reduced(source, PREVIEW) if work.preview else source
+        if not work.preview:
+            return source
+        small = reduced(source, PREVIEW)
+        work.scale = small.size[0] / source.size[0]
+        return small
 
     def _check_rights(self, task: Task) -> None:
         for id in () if task.confirmed else task.pictures:

@@ -86,7 +86,7 @@ def teach(engine: Engine, name: str, clicks: Clicks = NONE) -> Taught:
     _refuse_forbidden(tag)
     if snapshot is None or not snapshot.count:
         if clicks:
-            raise NotFoundError("The collection has no pictures: `pixloom index FOLDER` first, then teach tags.")
+            raise NotFoundError("Nothing is indexed: `pixloom index FOLDER` first, then teach tags.")
         return Taught(tag.name, (), (), 0, None, THRESHOLD, (), (), took_ms(started))
     vector = name_vector(collection, snapshot, tag.name)  # before anything is written: the model may not be here
     if clicks:
