@@ -164,7 +164,7 @@ def _outlined(region: Mask, picture: Raster, work: Work) -> Mask:
     height, width = region.shape
     scale = min(1.0, GRABCUT_SIDE / max(height, width))
     side = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture.rgb, side, interpolation=cv2.INTER_AREA)
+    small: Floats = cv2.resize(picture.rgb, side, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     inner = cv2.resize(region.astype(np.uint8), side, interpolation=cv2.INTER_NEAREST).astype(bool)
     reach = max(3, round(np.sqrt(inner.sum()) / 4))
     near = grown(inner, reach)
