@@ -85,8 +85,10 @@ def main() -> None:
         for name, attack in ATTACKS.items():
             mark = detect(floats(attack(marked)))
             right[name].append(mark is not None and mark.payload == payload)
-    print(f"{len(decibels)} pictures, PSNR {np.mean(decibels):.1f} dB (least {min(decibels):.1f}), "
-          f"SSIM {np.mean(alike):.4f} (least {min(alike):.4f}), {np.mean(seconds):.2f} s to embed")
+    print(
+        f"{len(decibels)} pictures, PSNR {np.mean(decibels):.1f} dB (least {min(decibels):.1f}), "
+        f"SSIM {np.mean(alike):.4f} (least {min(alike):.4f}), {np.mean(seconds):.2f} s to embed"
+    )
     print(f"marks seen in unmarked pictures: {false}")
     for name, found in right.items():
         print(f"{name:28} {100 * np.mean(found):6.1f} %")
