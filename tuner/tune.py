@@ -28,7 +28,7 @@ from tuner.pace import pace
 from tuner.pictures import CollectionPictures
 from tuner.preflight import estimate
 from tuner.previews import encoded
-from tuner.quality import check_outcome, likeness
+from tuner.quality import check_outcome, drift
 from tuner.raster import Raster, reduced
 from tuner.references import KEPT, picture_id
 from tuner.work import Work
@@ -140,7 +140,7 @@ class Tuner:
         recipe = self._recipe(made, task, record)
         source = record.file() if record else None
         kind = made.method.source or made.operation.source
-        path = save_raster(made.raster, source, self.settings, recipe, kind, folder=task.folder, note=made.work.note)
+        path = save_raster(made.raster, source, self.settings, recipe, kind, out=task.folder, note=made.work.note)
         id = self._index(path)
         cosine, ssim = self._drift(made, record, id)
         notes = [*made.work.notes, *self._near_copies(id, task)]
@@ -229,7 +229,7 @@ class Tuner:
             return None, None
         ids, vectors = self.pictures.stored([record.id, id])
         cosine = float(vectors[0] @ vectors[1]) if len(ids) == 2 else None
-        return cosine, likeness(made.source, made.raster)
+        return cosine, drift(made.source, made.raster)
 
     def _near_copies(self, id: int, task: Task) -> list[str]:
         """A warning for each picture that the outcome nearly equals and that it wasn't made from."""

@@ -27,19 +27,26 @@ Finish = Callable[[bytes, str], bytes]
 """(a file's bytes, its format) -> those that are written: `c2pa.signed`."""
 
 
-def outcome_path(source: Path | None, operation: str, extension: str, settings: Settings) -> Path:
-    """Where the outcome of an operation on a source goes: `pixloom-edits/<stem>.<operation>.<ext>` beside it.
+def outcome_path(
+    source: Path | None, operation: str, extension: str, settings: Settings, folder: Path | None = None
+) -> Path:
+    """Where the outcome of an operation on a source goes: `pixloom-edits/<stem>.<operation>.<ext>` beside it, or into
+    another `folder` where one is named.
 
     `-2`, `-3`... is added where that is taken. An outcome of an outcome goes beside it. For uploads, pictures made
     from nothing, and where the folder can't be written, it is `edits` in the home folder.
     """
-    folder = settings.home / "edits"
-    if source is not None and source.parent not in (settings.uploads, folder):
-        beside = source.parent if source.parent.name == FOLDER else source.parent / FOLDER
-        folder = beside if _can_be_written(beside) else folder
+    folder = folder or _usual_folder(source, settings)
     stem = source.stem.encode()[:_LONGEST_STEM].decode(errors="ignore") if source is not None else "picture"
     name = f"{stem}.{operation}{extension}"
     return next(path for path in _numbered(folder / name) if not os.path.lexists(path))
+
+
+def _usual_folder(source: Path | None, settings: Settings) -> Path:
+    if source is None or source.parent in (settings.uploads, settings.edits):
+        return settings.edits
+    beside = source.parent if source.parent.name == FOLDER else source.parent / FOLDER
+    return beside if _can_be_written(beside) else settings.edits
 
 
 def save_raster(
@@ -49,11 +56,12 @@ def save_raster(
     recipe: Recipe,
     kind: Source,
     *,
-    format: str | None = None,
+    out: Path | None = None,
     finish: Finish | None = None,
     note: Note = lambda _: None,
 ) -> Path:
-    """Write the outcome of an operation to its `outcome_path`; the path that it has got.
+    """Write the outcome of an operation to its `outcome_path`, or to `out`, which is a folder, or a file where its name
+    ends as a picture's does; the path that it has got.
 
     The format is `outcome_format`'s. What the source's file said is kept, its EXIF, IPTC, ICC profile, texts and XMP,
     the last with how the outcome was made; what was lost, because it was broken or has no place in the format, is told
@@ -61,12 +69,15 @@ def save_raster(
     and HomeError where nothing could be written, and then nothing is left behind.
     """
     limits = Limits.of(settings)
+    format = KNOWN.get(out.suffix.lower()) if out is not None else None
     data, extension = outcome_file(raster, source, recipe, kind, format=format, note=note, limits=limits)
     if finish is not None:
         data = finish(data, next(name for name, ending in EXTENSIONS.items() if ending == extension))
     if source is not None and KNOWN.get(source.suffix.lower()) == KNOWN[extension] and source.suffix.lower() != ".mpo":
         extension = source.suffix.lower()
-    return write_new(outcome_path(source, recipe.operation, extension, settings), data)
+    if out is not None and format is not None:
+        return write_new(out, data)
+    return write_new(outcome_path(source, recipe.operation, extension, settings, out), data)
 
 
 def outcome_file(

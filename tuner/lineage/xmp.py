@@ -100,6 +100,15 @@ def recipe_of(packet: bytes | None) -> Recipe | None:
         return None
 
 
+def source_type(packet: bytes | None) -> str | None:
+    """The IPTC digital source type that a packet tells, by its bare name; None where it tells none or can't be read."""
+    try:
+        value = _value(parse_packet(packet), _SOURCE_TYPE) if packet else None
+    except (ValueError, etree.XMLSyntaxError):
+        return None
+    return value.rstrip("/").rpartition("/")[2] if value else None
+
+
 def read_packet(source: Path | bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
     """The XMP packet inside a picture. PictureError for one that can't be read."""
 
