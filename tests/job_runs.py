@@ -52,7 +52,9 @@ def start(collection: Collection) -> Run:
         given = ToyParameters.model_validate(task.parameters)
         if given.trail:
             with Path(given.trail).open("a") as file:
-                file.write(f"{task.owner} {task.job} {task.position} {task.tile} {'p' if task.preview else '-'}\n")
+                file.write(
+                    f"{task.owner} {task.job} {task.position} {task.tile} {'p' if task.preview else '-'} {os.getpid()}\n"
+                )
         if task.preview:
             return _preview(task, given)
         if not given.to or task.pictures[0] in given.to:

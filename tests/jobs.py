@@ -1,14 +1,13 @@
 """Fixtures of jobs: a collection with pictures, toy operations, workers with real processes."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from indexer.collection import Collection
 from indexer.config import Settings
-from tests.homes import toy_load
+from tests.toys import any_toy
 from tuner.jobs.book import Book, Wanted
 from tuner.jobs.job import Job
 from tuner.jobs.queue import Queue
@@ -25,32 +24,11 @@ def toy_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODULES, "gather", "tests.job_gathering")
 
 
-@pytest.fixture
-def filled(collection: Collection, photos: Callable[..., Path]) -> Collection:
-    """A collection of five pictures, #1 to #5."""
-    collection.index([photos("red", "blue", "green", "teal", "pink")])
-    return collection
-
-
-@pytest.fixture
-def book(filled: Collection) -> Book:
-    """Its jobs."""
-    return Book(filled.catalog.database, filled.settings)
-
-
-@pytest.fixture
-def worker(filled: Collection) -> Iterator[Worker]:
-    """A worker that works only when it is told to: `worker.work()`."""
-    made = idle_worker(filled)
-    yield made
-    made.__exit__()
-
-
 def idle_worker(collection: Collection, start: str = START) -> Worker:
     """A worker that isn't at work."""
     settings: Settings = collection.settings
     queue = Queue(settings.model_copy(update={"queue_url": "memory://"}))
-    return Worker(collection.catalog.database, settings, queue, load=toy_load, start=start)
+    return Worker(collection.catalog.database, settings, queue, load=any_toy, start=start)
 
 
 def toy(*pictures: int, owner: str = "ann", priority: int = 0, confirm: bool = False, **parameters: object) -> Wanted:

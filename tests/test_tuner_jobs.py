@@ -14,13 +14,15 @@ from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.errors import ForbiddenError, LimitError, NotFoundError, UsageError
 from tests.homes import toy_load
-from tests.jobs import toy, toy_operations  # noqa: F401 - a fixture
+from tests.jobs import toy
 from tuner.jobs.book import Book, Wanted
 from tuner.jobs.job import seconds_left
 from tuner.jobs.order import Queued, places
 from tuner.jobs.rows import JOB, now
 from tuner.jobs.task import Failure, Outcome, Step, Stopped
 from tuner.jobs.turns import MOST_ATTEMPTS, Finished, Turns
+
+pytestmark = pytest.mark.usefixtures("toy_operations")
 
 
 @pytest.fixture
