@@ -10,7 +10,21 @@ from fastapi.staticfiles import StaticFiles
 from api.errors import PROBLEMS, install_handlers
 from api.guards import Guards
 from api.metrics import Metrics, MetricsMiddleware
-from api.routes import edits, feeds, health, models, operations, page, pictures, search, status, tags, taste, teach
+from api.routes import (
+    edits,
+    feeds,
+    health,
+    jobs,
+    models,
+    operations,
+    page,
+    pictures,
+    search,
+    status,
+    tags,
+    taste,
+    teach,
+)
 from api.switching import Switching
 from api.tagging import Tagging
 from indexer.collection import Collection, Load
@@ -20,15 +34,39 @@ from search.engine import Engine
 from search.tags.tagger import Tagger
 from search.taste.background import Others
 from search.taste.recommend import Recommender
+from tuner.jobs.book import Book
+from tuner.jobs.queue import Queue
+from tuner.jobs.worker import Worker
 from tuner.pictures import CollectionPictures
 from tuner.previews import Previews
 
 STATIC = Path(__file__).parent / "static"
-_ROUTES = (health, search, pictures, operations, edits, teach, tags, taste, feeds, models, status, page)
+_ROUTES = (
+    health,
+    search,
+    pictures,
+    operations,
+    edits,
+    teach,
+    tags,
+    taste,
+    feeds,
+    jobs,
+    models,
+    status,
+    page,
+)
 
 
-def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence[str] | None = None) -> FastAPI:
-    """The application for one home folder. `load` turns a name into an encoder.
+def create_app(
+    settings: Settings,
+    load: Load = load_encoder,
+    *,
+    hosts: Sequence[str] | None = None,
+    start: str | None = None,
+) -> FastAPI:
+    """The application for one home folder. `load` turns a name into an encoder. `start` is the import path of what
+    makes the outcomes of jobs (see `tuner.jobs.task.Start`); without it, jobs wait for a worker elsewhere.
 
     With `hosts`, requests for other host names are refused: a page of another site, whose name
     somebody lets point at this machine, must not read the user's pictures.
@@ -49,6 +87,10 @@ def create_app(settings: Settings, load: Load = load_encoder, *, hosts: Sequence
             app.state.previews = Previews(collection, CollectionPictures(collection, engine))
             app.state.switching = held.enter_context(closing(Switching(collection)))
             app.state.tagging = held.enter_context(closing(Tagging(tagger, engine)))
+            queue = held.enter_context(closing(Queue(settings)))
+            app.state.book = Book(collection.catalog.database, settings, queue.wake)
+            if start is not None:
+                held.enter_context(Worker(collection.catalog.database, settings, queue, load=load, start=start))
             yield
 
     app = FastAPI(

@@ -12,6 +12,7 @@ from search.engine import Engine
 from search.query import Box
 from search.taste.background import Others
 from search.taste.recommend import Recommender
+from tuner.jobs.book import Book
 from tuner.previews import Previews
 
 MAX_QUERY = 4096
@@ -55,6 +56,11 @@ async def _previews(request: Request) -> Previews:
     return previews
 
 
+async def _book(request: Request) -> Book:
+    book: Book = request.app.state.book
+    return book
+
+
 async def _box(box: Annotated[str | None, Query(description="x,y,w,h: a part, in pixels.")] = None) -> Box | None:
     return parse_box(box)
 
@@ -66,6 +72,7 @@ Collaborating = Annotated[Others, Depends(_others)]
 KeptTags = Annotated[Tagging, Depends(_tagging)]
 Changing = Annotated[Switching, Depends(_switching)]
 Looking = Annotated[Previews, Depends(_previews)]
+JobBook = Annotated[Book, Depends(_book)]
 Part = Annotated[Box | None, Depends(_box)]
 Line = Annotated[str, Query(max_length=MAX_QUERY, description="A line of the query language.")]
 K = Annotated[int, Query(description="How many pictures to give.")]

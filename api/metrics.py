@@ -22,6 +22,7 @@ class Metrics:
         self.seconds = Histogram("pixloom_http_request_seconds", "Time to answer.", labels, registry=self.registry)
         self.pictures = Gauge("pixloom_pictures", "Distinct pictures in the collection.", registry=self.registry)
         self.vectors = Gauge("pixloom_index_rows", "Vectors of the index that answers.", registry=self.registry)
+        self.jobs = Gauge("pixloom_jobs", "Jobs that wait or run.", ("state",), registry=self.registry)
         self.files = Gauge("pixloom_files", "Files by state.", ("state",), registry=self.registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -37,6 +38,8 @@ class Metrics:
         self.vectors.set(index.rows if index else 0)
         for state, count in counts.items():
             self.files.labels(state).set(count)
+        for state, count in collection.catalog.jobs().items():
+            self.jobs.labels(state).set(count)
         return generate_latest(self.registry)
 
 

@@ -52,9 +52,8 @@ def start(collection: Collection) -> Run:
         given = ToyParameters.model_validate(task.parameters)
         if given.trail:
             with Path(given.trail).open("a") as file:
-                file.write(
-                    f"{task.owner} {task.job} {task.position} {task.tile} {'p' if task.preview else '-'} {os.getpid()}\n"
-                )
+                kind = "p" if task.preview else "-"
+                file.write(f"{task.owner} {task.job} {task.position} {task.tile} {kind} {os.getpid()}\n")
         if task.preview:
             return _preview(task, given)
         if not given.to or task.pictures[0] in given.to:

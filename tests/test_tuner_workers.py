@@ -207,7 +207,7 @@ def test_two_workers_never_make_the_same_outcome(filled: Collection, book: Book,
 
 def test_addresses_of_queues(filled: Collection) -> None:
     for url in ("nonsense", "redis://127.0.0.1:x"):
-        with pytest.raises((HomeError, DependencyError), match="QUEUE_URL|pip install redis"):
+        with pytest.raises((HomeError, DependencyError), match=r"QUEUE_URL|pip install redis"):
             Queue(filled.settings.model_copy(update={"queue_url": url}))
 
 

@@ -44,6 +44,8 @@ COMMANDS = {
     "check": ("api.cli.check", "Compare catalogue, vectors and thumbnails."),
     "rebuild": ("api.cli.rebuild", "Make anew what `check` found wrong."),
     "serve": ("api.cli.serve", "Answer over HTTP, with a page to search from."),
+    "worker": ("api.cli.worker", "Work on jobs beside the server, or instead of it."),
+    "jobs": ("api.cli.jobs", "List jobs, say how far one is, cancel it, or do it again."),
     "evaluate": ("api.cli.evaluate", "Measure how well an encoder finds and names pictures."),
     "train": ("api.cli.train", "Tune models to your own pictures."),
     "models": ("api.cli.models", "List the models that are known, say which suit this machine, and fetch them."),

@@ -13,6 +13,7 @@ from api.cli.options import Home, Json
 from api.cli.output import note, print_json
 from indexer.encoders import load_encoder
 from indexer.errors import UsageError
+from tuner.jobs.worker import START
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -23,6 +24,7 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    worker: Annotated[bool, typer.Option(help="Work on jobs as well; without, `pixloom worker` does.")] = True,
     json: Json = False,
     home: Home = None,
 ) -> int:
@@ -31,7 +33,8 @@ def serve(
         settings = collection.settings
     listener = _listen(host, port)
     local = host in LOOPBACK
-    server = create_app(settings, context.obj or load_encoder, hosts=LOOPBACK if local else None)
+    hosts, start = LOOPBACK if local else None, START if worker else None
+    server = create_app(settings, context.obj or load_encoder, hosts=hosts, start=start)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     if json:
         print_json({"url": url})

@@ -1,0 +1,80 @@
+"""Jobs over the network: what is asked for there becomes a job, and whoever follows one hears of every change."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import anyio
+
+from api.job_schemas import JobIn, JobWhole
+from indexer.errors import NotFoundError, UsageError
+from search.engine import Engine
+from tuner.jobs.book import Book, Wanted
+from tuner.operations import get_operation
+
+_ID = re.compile(r"#?\d{1,10}")
+_BETWEEN_LOOKS = 0.3
+"""Seconds in which a change is heard of."""
+_BETWEEN_SIGNS = 10.0
+"""Seconds between signs of life, where nothing changes: what lies in between closes connections that are silent."""
+
+
+def wanted(engine: Engine, asked: JobIn) -> Wanted:
+    """The job that a request asks for, its query answered; UsageError where it names a file of this machine."""
+    _refuse_files(asked.operation, asked.parameters)
+    return Wanted(
+        asked.operation,
+        _pictures(engine, asked),
+        asked.parameters,
+        owner=asked.user,
+        seed=asked.seed,
+        priority=asked.priority,
+        confirm=asked.confirm,
+        confirm_rights=asked.confirm_rights,
+    )
+
+
+async def events(book: Book, id: int) -> AsyncIterator[str]:
+    """Server-sent events: the job as it stands, whole, now and after every change, until it has ended."""
+    last, said = "", time.monotonic()
+    while True:
+        try:
+            job = await anyio.to_thread.run_sync(partial(JobWhole.read, book, id))
+        except NotFoundError:
+            return
+        told = job.model_dump_json()
+        if told != last:
+            last, said = told, time.monotonic()
+            yield f"event: job\ndata: {told}\n\n"
+        elif time.monotonic() - said > _BETWEEN_SIGNS:
+            said = time.monotonic()
+            yield ": it goes on\n\n"
+        if job.ended_at is not None:
+            return
+        await anyio.sleep(_BETWEEN_LOOKS)
+
+
+def _pictures(engine: Engine, asked: JobIn) -> list[int]:
+    if asked.query is None:
+        return asked.pictures or []
+    if asked.pictures is not None:
+        raise UsageError("A job has either pictures or a query that finds them.")
+    results = engine.search(asked.query, k=asked.k, local_files=False).results
+    if not results:
+        raise UsageError(f"Nothing in the collection matches {asked.query!r}: there is nothing to do.")
+    return [result.id for result in results]
+
+
+def _refuse_files(name: str, parameters: dict[str, Any]) -> None:
+    # What comes over the network must not read this machine's disk.
+    operation = get_operation(name)
+    for parameter in {*operation.references, *filter(None, [operation.gathers])}:
+        given = parameters.get(parameter)
+        for one in given if isinstance(given, list) else [given]:
+            if one not in (None, "") and not _ID.fullmatch(str(one).strip()):
+                raise UsageError(
+                    f"{name}: {parameter} can't be {str(one)[:100]!r}: over the network a picture is named by its id, "
+                    "such as 12."
+                )
