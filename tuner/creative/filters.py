@@ -9,8 +9,7 @@ from indexer.types import Floats
 def blurred(picture: Floats, sigma: float) -> Floats:
     """Gaussian blur of [h, w] or [h, w, c], sigma in pixels; it reaches three sigmas."""
     side = 2 * round(3 * sigma) + 1
-    outcome: Floats = cv2.GaussianBlur(picture, (side, side), sigma, borderType=cv2.BORDER_REFLECT)
-    return outcome
+    return np.asarray(cv2.GaussianBlur(picture, (side, side), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
 def smoothed(picture: Floats, radius: int, tolerance: float) -> Floats:
@@ -21,12 +20,11 @@ def smoothed(picture: Floats, radius: int, tolerance: float) -> Floats:
     side = (2 * radius + 1, 2 * radius + 1)
 
     def mean(values: Floats) -> Floats:
-        found: Floats = cv2.boxFilter(values, -1, side, borderType=cv2.BORDER_REFLECT)
-        return found
+        return np.asarray(cv2.boxFilter(values, -1, side, borderType=cv2.BORDER_REFLECT), np.float32)
 
     average = mean(picture)
     variance = np.maximum(mean(picture * picture) - average * average, 0)
-    slope = variance / (variance + np.float32(tolerance**2))
+    slope = np.asarray(variance / (variance + tolerance**2), np.float32)
     outcome: Floats = mean(slope) * picture + mean(average - slope * average)
     return outcome
 
@@ -78,8 +76,7 @@ def stroked(noise: Floats, length: float, angle: float) -> Floats:
     end = (round(middle * np.cos(angle)), round(middle * np.sin(angle)))
     cv2.line(kernel, (middle - end[0], middle - end[1]), (middle + end[0], middle + end[1]), 1.0)
     drawn = cv2.filter2D(noise, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
-    outcome: Floats = drawn / max(1e-6, float(drawn.std()))
-    return outcome
+    return np.asarray(drawn / max(1e-6, float(drawn.std())), np.float32)
 
 
 def vivid(rgb: Floats, factor: float) -> Floats:

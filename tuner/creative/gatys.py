@@ -1,7 +1,7 @@
 """Neural style transfer by optimisation: arg min alpha L_content + beta L_style (Gatys, Ecker and Bethge 2016)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,23 +140,28 @@ def restyled(
     sizes = _sizes(max(content.shape[:2]))
     shares = np.array([1.6, 1.3, 1.0][-len(sizes) :])
     shares /= shares.sum()
-    change: Floats | None = None
-    done = 0
+    outcome, before = start, 0
     for size, share in zip(sizes, shares, strict=True):
         base = fitted(start, size)
         objective = Objective(features, fitted(content, size), fitted(style, size))
-        steps = max(1, round(recipe.steps * share))
-        given: Floats = base if change is None else np.clip(base + resized(change, base), 0, 1)
-        until = time.thread_time() + seconds * share if seconds else None
-        for look in _descent(objective, given, recipe):
-            done += 1
-            work.step(min(done, recipe.steps), recipe.steps, f"style at {size} px")
-            steps -= 1
-            if steps < 1 if until is None else time.thread_time() > until:
-                break
-        outcome = to_array(look())
-        change = outcome - base
+        given = base + resized(outcome - fitted(start, max(outcome.shape[:2])), base)
+        enough = _enough(
+            recipe, before, max(1, round(recipe.steps * share)), seconds * share, f"style at {size} px", work
+        )
+        outcome, taken = _descended(objective, np.clip(given, 0, 1), recipe, enough)
+        before += taken
     return outcome
+
+
+def _enough(recipe: Recipe, before: int, steps: int, seconds: float, what: str, work: Work) -> Callable[[int], bool]:
+    """Whether so many steps, or seconds, are over at one size; it reports on the way."""
+    until = time.thread_time() + seconds
+
+    def enough(taken: int) -> bool:
+        work.step(min(before + taken, recipe.steps), recipe.steps, what)
+        return time.thread_time() > until if seconds else taken >= steps
+
+    return enough
 
 
 def _sizes(longest: int) -> list[int]:
@@ -164,31 +169,30 @@ def _sizes(longest: int) -> list[int]:
     return [size for size in (longest // 4, longest // 2) if size >= 64] + [longest]
 
 
-def _descent(objective: Objective, start: Floats, recipe: Recipe) -> "Iterator[Callable[[], torch.Tensor]]":
-    """Endless steps of Adam from [h, w, 3]; each gives a way to look at the picture that it has come to.
+def _descended(
+    objective: Objective, start: Floats, recipe: Recipe, enough: Callable[[int], bool]
+) -> tuple[Floats, int]:
+    """The picture [h, w, 3] that Adam comes to from another until it is enough, and the steps taken.
 
     What is changed are the bands of a Laplacian pyramid and not the pixels: coarse shapes and colours then move as
     quickly as fine ones (Kolkin et al. 2019), and the fine ones grow less noise.
     """
     import torch
 
-    height, width = start.shape[:2]
     bands = [band.requires_grad_(True) for band in _bands(to_tensor(_large_enough(start)))]
     rates = [recipe.rate * share for share in (0.5, 0.8, *[1.0] * len(bands))]
     descent = torch.optim.Adam([{"params": [band], "lr": rate} for band, rate in zip(bands, rates, strict=False)])
-
-    def picture() -> torch.Tensor:
-        return _joined(bands)[..., :height, :width]
-
-    while True:
+    taken = 0
+    while not enough(taken):
         descent.zero_grad()
         made = _joined(bands)
         content, style = objective.losses(made)
         beyond = (made - made.clamp(0, 1)).square().mean()
         loss = recipe.alpha * content + recipe.beta * (style + recipe.smooth * _variation(made)) + 100 * beyond
-        loss.backward()
+        torch.autograd.backward(loss)
         descent.step()
-        yield picture
+        taken += 1
+    return to_array(_joined(bands)[..., : start.shape[0], : start.shape[1]]), taken
 
 
 def _large_enough(picture: Floats) -> Floats:
@@ -196,8 +200,7 @@ def _large_enough(picture: Floats) -> Floats:
     down, across = (max(0, SMALLEST - side) for side in picture.shape[:2])
     if not (down or across):
         return picture
-    outcome: Floats = cv2.copyMakeBorder(picture, 0, down, 0, across, cv2.BORDER_REPLICATE)
-    return outcome
+    return np.asarray(cv2.copyMakeBorder(picture, 0, down, 0, across, cv2.BORDER_REPLICATE), np.float32)
 
 
 def _bands(picture: "torch.Tensor") -> "list[torch.Tensor]":

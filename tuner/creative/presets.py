@@ -40,7 +40,7 @@ def apply_preset(name: str, picture: Floats, work: Work) -> Floats:
     noise = np.random.default_rng(work.seed).standard_normal(size, np.float32)
     texture = preset.texture(noise, max(size) * UNIT)
     if scale < 1:
-        texture = cv2.resize(texture, (width, height), interpolation=cv2.INTER_CUBIC)
+        texture = np.asarray(cv2.resize(texture, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
     unit = max(height, width) * UNIT
 
     def draw(part: Floats) -> Floats:
@@ -71,7 +71,8 @@ def _watercolour(rgb: Floats, texture: Floats, unit: float) -> Floats:
     rim = luminance(wash - blurred(wash, 3 * unit + 0.5))
     density = 1 + 0.09 * texture + 2.5 * np.maximum(-rim, 0)
     pigment = -np.log(np.clip(wash, 0.02, 0.985))  # thicker paint absorbs more: Beer and Lambert
-    return np.exp(-pigment * np.clip(density, 0.4, 1.8)[..., None]) * np.array([1, 0.992, 0.97], np.float32)
+    washed: Floats = np.exp(-pigment * np.clip(density, 0.4, 1.8)[..., None]) * np.array([1, 0.992, 0.97], np.float32)
+    return washed
 
 
 def _oil(rgb: Floats, texture: Floats, unit: float) -> Floats:
@@ -99,7 +100,8 @@ def _pop_art(rgb: Floats, texture: Floats, unit: float) -> Floats:
     steps = flat * 3 + (0.42 * texture)[..., None]
     printed = np.clip(np.rint(steps) / 3, 0, 1)
     outline = lines(smoothed(luminance(rgb), max(1, round(2 * unit)), 0.06), 1.4 * unit + 0.4, 12, 0.2)
-    return printed * outline[..., None]
+    outcome: Floats = printed * outline[..., None]
+    return outcome
 
 
 def _film(rgb: Floats, texture: Floats, _unit: float) -> Floats:
@@ -108,7 +110,8 @@ def _film(rgb: Floats, texture: Floats, _unit: float) -> Floats:
     grey = luminance(faded)[..., None]
     tint = (1 - grey) * np.array([-0.02, 0.005, 0.035], np.float32) + grey * np.array([0.05, 0.015, -0.06], np.float32)
     grain = 0.12 * texture[..., None] * grey * (1 - grey)
-    return faded + tint + grain
+    outcome: Floats = faded + tint + grain
+    return outcome
 
 
 def _grey(values: Floats) -> Floats:

@@ -41,7 +41,7 @@ def monge_map(source: Floats, target: Floats) -> tuple[Floats, Floats]:
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(matrix)
-    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
 
 
 def match_colours(picture: Floats, reference: Floats) -> Floats:
@@ -57,8 +57,7 @@ def fitted(picture: Floats, longest: int) -> Floats:
     scale = longest / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    outcome: Floats = np.clip(cv2.resize(picture, size, interpolation=way), 0, 1).reshape(size[1], size[0], 3)
-    return outcome
+    return np.clip(np.asarray(cv2.resize(picture, size, interpolation=way), np.float32), 0, 1).reshape(*size[::-1], 3)
 
 
 def transported(picture: Floats, reference: Floats, work: Work) -> Floats:
@@ -93,15 +92,15 @@ def transported(picture: Floats, reference: Floats, work: Work) -> Floats:
 def resized(picture: Floats, like: Floats) -> Floats:
     """[h, w, 3] at the size of another picture; values beyond 0..1 are kept."""
     size = like.shape[1], like.shape[0]
-    outcome: Floats = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).reshape(size[1], size[0], -1)
-    return outcome
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.float32).reshape(*size[::-1], -1)
 
 
 def _carried(picture: Floats, reference: Floats, random: np.random.Generator) -> Floats:
     """The picture with its patches moved so that, in random orthogonal directions, they are spread as the other's."""
     spacing = max(1, round((picture.shape[0] * picture.shape[1] / PATCHES) ** 0.5))
     margin = PATCH + int(random.integers(spacing))  # another grid each time, so that none can be seen
-    around: Floats = cv2.copyMakeBorder(picture, margin, PATCH + spacing, margin, PATCH + spacing, cv2.BORDER_REFLECT)
+    sides = margin, PATCH + spacing, margin, PATCH + spacing
+    around = np.asarray(cv2.copyMakeBorder(picture, *sides, cv2.BORDER_REFLECT), np.float32)
     patches = _patches(around, spacing)
     known = _patches(reference, max(1, round((reference.shape[0] * reference.shape[1] / PATCHES) ** 0.5)))
     directions = np.linalg.qr(random.standard_normal((patches[0, 0].size,) * 2))[0].astype(np.float32)
