@@ -1,13 +1,17 @@
 """Neural style transfer by optimisation: arg min alpha L_content + beta L_style (Gatys, Ecker and Bethge 2016)."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from indexer.types import Floats
+from tuner.creative.transport import fitted, resized
+from tuner.work import Work
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +76,22 @@ def _vgg_features(path: Path) -> Features:
     return Features("VGG-19", maps)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What is asked of the optimisation."""
+
+    alpha: float = 1.0
+    """Weight of the content."""
+    beta: float = 30.0
+    """Weight of the style."""
+    steps: int = 200
+    """Of the optimiser, over all sizes."""
+    smooth: float = 0.1
+    """Weight of the variation from pixel to pixel, beside the style's."""
+    rate: float = 0.012
+    """How far a step of Adam goes, in parts of the range of values."""
+
+
 class Objective:
     """Content and style loss against one content picture and one style picture.
 
@@ -82,6 +102,7 @@ class Objective:
     def __init__(self, features: Features, content: Floats, style: Floats) -> None:
         import torch
 
+        content, style = (_large_enough(one) for one in (content, style))
         self._features = features
         with torch.no_grad():
             self._content = features.maps(to_tensor(content))[1]
@@ -106,6 +127,110 @@ def gram(found: "torch.Tensor") -> "torch.Tensor":
     """[1, channels, h, w] -> mean products of channels [channels, channels]."""
     flat = found.flatten(2)[0]
     return flat @ flat.T / flat.shape[1]
+
+
+def restyled(
+    content: Floats, style: Floats, start: Floats, features: Features, recipe: Recipe, work: Work, seconds: float = 0
+) -> Floats:
+    """The picture [h, w, 3] near `start` that has the content of one and the style of the other, of content's size.
+
+    Coarse to fine: most steps are taken on small copies. With `seconds`, each size gets its share of them in place of
+    its share of the steps, measured by this thread's own time, which is how methods are compared.
+    """
+    sizes = _sizes(max(content.shape[:2]))
+    shares = np.array([1.6, 1.3, 1.0][-len(sizes) :])
+    shares /= shares.sum()
+    outcome, before = start, 0
+    for size, share in zip(sizes, shares, strict=True):
+        base = fitted(start, size)
+        objective = Objective(features, fitted(content, size), fitted(style, size))
+        given = base + resized(outcome - fitted(start, max(outcome.shape[:2])), base)
+        enough = _enough(
+            recipe, before, max(1, round(recipe.steps * share)), seconds * share, f"style at {size} px", work
+        )
+        outcome, taken = _descended(objective, np.clip(given, 0, 1), recipe, enough)
+        before += taken
+    return outcome
+
+
+def _enough(recipe: Recipe, before: int, steps: int, seconds: float, what: str, work: Work) -> Callable[[int], bool]:
+    """Whether so many steps, or seconds, are over at one size; it reports on the way."""
+    until = time.thread_time() + seconds
+
+    def enough(taken: int) -> bool:
+        work.step(min(before + taken, recipe.steps), recipe.steps, what)
+        return time.thread_time() > until if seconds else taken >= steps
+
+    return enough
+
+
+def _sizes(longest: int) -> list[int]:
+    """Longer sides, coarse to fine."""
+    return [size for size in (longest // 4, longest // 2) if size >= 64] + [longest]
+
+
+def _descended(
+    objective: Objective, start: Floats, recipe: Recipe, enough: Callable[[int], bool]
+) -> tuple[Floats, int]:
+    """The picture [h, w, 3] that Adam comes to from another until it is enough, and the steps taken.
+
+    What is changed are the bands of a Laplacian pyramid and not the pixels: coarse shapes and colours then move as
+    quickly as fine ones (Kolkin et al. 2019), and the fine ones grow less noise.
+    """
+    import torch
+
+    bands = [band.requires_grad_(True) for band in _bands(to_tensor(_large_enough(start)))]
+    rates = [recipe.rate * share for share in (0.5, 0.8, *[1.0] * len(bands))]
+    descent = torch.optim.Adam([{"params": [band], "lr": rate} for band, rate in zip(bands, rates, strict=False)])
+    taken = 0
+    while not enough(taken):
+        descent.zero_grad()
+        made = _joined(bands)
+        content, style = objective.losses(made)
+        beyond = (made - made.clamp(0, 1)).square().mean()
+        loss = recipe.alpha * content + recipe.beta * (style + recipe.smooth * _variation(made)) + 100 * beyond
+        torch.autograd.backward(loss)
+        descent.step()
+        taken += 1
+    return to_array(_joined(bands)[..., : start.shape[0], : start.shape[1]]), taken
+
+
+def _large_enough(picture: Floats) -> Floats:
+    """With its edge repeated below and to the right where the networks need more pixels."""
+    down, across = (max(0, SMALLEST - side) for side in picture.shape[:2])
+    if not (down or across):
+        return picture
+    return np.asarray(cv2.copyMakeBorder(picture, 0, down, 0, across, cv2.BORDER_REPLICATE), np.float32)
+
+
+def _bands(picture: "torch.Tensor") -> "list[torch.Tensor]":
+    """Laplacian pyramid of [1, 3, h, w]: differences from fine to coarse, then what is left."""
+    import torch
+    import torch.nn.functional as functional
+
+    bands: list[torch.Tensor] = []
+    while min(picture.shape[2:]) >= 16 and len(bands) < 5:
+        smaller = functional.interpolate(picture, scale_factor=0.5, mode="area")
+        bands.append(picture - functional.interpolate(smaller, size=picture.shape[2:], mode="bilinear"))
+        picture = smaller
+    return [*bands, picture.clone()]
+
+
+def _joined(bands: "list[torch.Tensor]") -> "torch.Tensor":
+    """The picture whose pyramid it is."""
+    import torch.nn.functional as functional
+
+    picture = bands[-1]
+    for band in bands[-2::-1]:
+        picture = band + functional.interpolate(picture, size=band.shape[2:], mode="bilinear")
+    return picture
+
+
+def _variation(picture: "torch.Tensor") -> "torch.Tensor":
+    """Total variation, squared: mean over the pixels (Johnson et al. 2016)."""
+    down = picture[..., 1:, :] - picture[..., :-1, :]
+    across = picture[..., 1:] - picture[..., :-1]
+    return down.square().mean() + across.square().mean()
 
 
 def to_tensor(picture: Floats) -> "torch.Tensor":
