@@ -1,10 +1,8 @@
 """Jobs over the network: what is asked for there becomes a job, and whoever follows one hears of every change."""
 
-import re
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
 
 import anyio
 
@@ -13,8 +11,8 @@ from indexer.errors import NotFoundError, UsageError
 from search.engine import Engine
 from tuner.jobs.book import Book, Wanted
 from tuner.operations import get_operation
+from tuner.references import settled
 
-_ID = re.compile(r"#?\d{1,10}")
 _BETWEEN_LOOKS = 0.3
 """Seconds in which a change is heard of."""
 _BETWEEN_SIGNS = 10.0
@@ -23,11 +21,13 @@ _BETWEEN_SIGNS = 10.0
 
 def wanted(engine: Engine, asked: JobIn) -> Wanted:
     """The job that a request asks for, its query answered; UsageError where it names a file of this machine."""
-    _refuse_files(asked.operation, asked.parameters)
+    operation = get_operation(asked.operation)
+    # What comes over the network must not read this machine's disk.
+    parameters = settled(operation, asked.parameters, engine.collection.settings, files=False)
     return Wanted(
         asked.operation,
         _pictures(engine, asked),
-        asked.parameters,
+        parameters,
         owner=asked.user,
         seed=asked.seed,
         priority=asked.priority,
@@ -65,16 +65,3 @@ def _pictures(engine: Engine, asked: JobIn) -> list[int]:
     if not results:
         raise UsageError(f"Nothing in the collection matches {asked.query!r}: there is nothing to do.")
     return [result.id for result in results]
-
-
-def _refuse_files(name: str, parameters: dict[str, Any]) -> None:
-    # What comes over the network must not read this machine's disk.
-    operation = get_operation(name)
-    for parameter in {*operation.references, *filter(None, [operation.gathers])}:
-        given = parameters.get(parameter)
-        for one in given if isinstance(given, list) else [given]:
-            if one not in (None, "") and not _ID.fullmatch(str(one).strip()):
-                raise UsageError(
-                    f"{name}: {parameter} can't be {str(one)[:100]!r}: over the network a picture is named by its id, "
-                    "such as 12."
-                )
