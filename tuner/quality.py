@@ -65,11 +65,12 @@ def drift(source: Raster, outcome: Raster) -> float:
     part = min(1.0, _DRIFT_SIDE / longest)
     # The structural window needs 11 pixels.
     width, height = (max(11, round(side * part)) for side in source.size)
-    first, second = (
-        cv2.resize(luminance(_over_white(one)), (width, height), interpolation=cv2.INTER_AREA)
-        for one in (source, outcome)
-    )
-    return ssim(first, second)
+    return ssim(_small(source, (width, height)), _small(outcome, (width, height)))
+
+
+def _small(raster: Raster, size: tuple[int, int]) -> Floats:
+    small: Floats = cv2.resize(luminance(_over_white(raster)), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small
 
 
 def _over_white(raster: Raster) -> Floats:

@@ -1,4 +1,4 @@
-"""C2PA manifests (Content Credentials, specification 2.1): signed with a key of the user's, read back before they count.
+"""C2PA manifests (Content Credentials, specification 2.1), signed with a key of the user's, and read back at once.
 
 The certificate chain is a PEM file, the signer's first: not self-signed, with the key usage `digitalSignature` and the
 extended key usage `emailProtection` or `documentSigning`; the private key a PEM file without a password. Nothing is
@@ -82,11 +82,16 @@ def signed(
     """
     c2pa = _library()
     outcome = io.BytesIO()
-    with _reported(c2pa), _signer(c2pa, credentials) as signer, _context(c2pa) as context:
-        with c2pa.Builder(_definition(recipe, kind, format, title, parent is not None), context) as builder:
-            if parent is not None:
-                _add_parent(builder, parent)
-            builder.sign(signer, _MIME[format], io.BytesIO(data), outcome)
+    definition = _definition(recipe, kind, format, title, parent is not None)
+    with (
+        _reported(c2pa),
+        _signer(c2pa, credentials) as signer,
+        _context(c2pa) as context,
+        c2pa.Builder(definition, context) as builder,
+    ):
+        if parent is not None:
+            _add_parent(builder, parent)
+        builder.sign(signer, _MIME[format], io.BytesIO(data), outcome)
     found = read_manifest(outcome.getvalue())
     if found is None or found.state == "Invalid":
         problems = ", ".join(found.problems) if found else "none was found"
@@ -117,7 +122,9 @@ def _read(reader: Any) -> Manifest:
     active = reader.get_active_manifest() or {}
     results = (reader.get_validation_results() or {}).get("activeManifest", {})
     assertions = {one["label"]: one["data"] for one in active.get("assertions", ())}
-    actions = next((data["actions"] for label, data in assertions.items() if label.startswith("c2pa.actions")), [])
+    actions: list[dict[str, Any]] = next(
+        (data["actions"] for label, data in assertions.items() if label.startswith("c2pa.actions")), []
+    )
     kinds = [one["digitalSourceType"] for one in actions if "digitalSourceType" in one]
     recipe = None
     if isinstance(assertions.get(RECIPE), dict):

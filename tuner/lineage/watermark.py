@@ -100,19 +100,18 @@ def _moved(rgb: Floats, signs: NDArray[np.float64], margins: NDArray[np.float64]
         reduced = _reduced(luminance(marked) * np.float32(255))
         missing = np.maximum(margins - signs * (patterns @ reduced.ravel()), 0) * signs
         change = (mask.ravel() * ((mixed @ missing) @ patterns)).reshape(_SIDE, _SIDE).astype(np.float32)
-        change = cv2.resize(change, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_CUBIC)
-        marked = np.clip(marked + change[..., None] / np.float32(255), 0, 1)
+        whole = np.asarray(cv2.resize(change, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
+        marked = np.clip(marked + whole[..., None] / np.float32(255), 0, 1)
     return marked
 
 
 def _reduced(grey: Floats) -> Floats:
-    reduced: Floats = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return reduced
+    return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _mask(reduced: Floats) -> Floats:
     """How much may be changed where: more in texture, which hides it, and where there is room above and below."""
-    around = cv2.GaussianBlur(reduced, (0, 0), 3)
+    around = np.asarray(cv2.GaussianBlur(reduced, (0, 0), 3), np.float32)
     texture = np.sqrt(np.maximum(cv2.GaussianBlur(np.square(reduced - around), (0, 0), 3), 0))
     room = np.clip(np.minimum(around, 255 - around) / 16, 0.2, 1)
     mask: Floats = np.sqrt(np.clip(texture, 3, 20) * room).astype(np.float32)
@@ -197,7 +196,7 @@ def _closer(grey: Floats, box: _Box, pilot: Floats) -> _Box:
 def _part(grey: Floats, box: _Box) -> Floats:
     """The picture at the size it has in a box, its slow changes taken out, so that its edges are none."""
     part = cv2.resize(grey, (int(box[2]), int(box[3])), interpolation=cv2.INTER_AREA)
-    detail: Floats = part - cv2.GaussianBlur(part, (0, 0), 4)
+    detail: Floats = (part - cv2.GaussianBlur(part, (0, 0), 4)).astype(np.float32)
     return detail
 
 
@@ -215,5 +214,4 @@ def _placed(part: Floats, box: _Box) -> Floats:
     left, top, width, height = box
     across, down = width / part.shape[1], height / part.shape[0]
     matrix = np.array([[across, 0, left + (across - 1) / 2], [0, down, top + (down - 1) / 2]])
-    placed: Floats = cv2.warpAffine(part, matrix, (_SIDE, _SIDE), flags=cv2.INTER_CUBIC)
-    return placed
+    return np.asarray(cv2.warpAffine(part, matrix, (_SIDE, _SIDE), flags=cv2.INTER_CUBIC), np.float32)
