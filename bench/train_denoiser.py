@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights to begin from")
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-2)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--threads", type=int, default=2)
@@ -165,13 +165,12 @@ def main() -> None:
     while (elapsed := (time.monotonic() - started) / 60) < options.minutes:
         gone = elapsed / options.minutes
         rate = options.rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * gone))
-        side = options.side if gone > 0.4 else options.side * 2 // 3 // 16 * 16
         cleans = []
         for _ in range(options.batch):
             if rng.random() < 0.35:
-                cleans.append(crop(large[rng.integers(len(large))], side, rng.uniform(0.6, 1), rng))
+                cleans.append(crop(large[rng.integers(len(large))], options.side, rng.uniform(0.6, 1), rng))
             else:
-                cleans.append(crop(small[rng.integers(len(small))], side, rng.uniform(0.5, 0.75), rng))
+                cleans.append(crop(small[rng.integers(len(small))], options.side, rng.uniform(0.5, 0.75), rng))
         clean, given, strengths = batch(cleans, options.task, rng)
         given = given.contiguous(memory_format=torch.channels_last)
         loss = error(clean, network(given, strengths)).mean()
@@ -186,7 +185,7 @@ def main() -> None:
         with torch.no_grad():
             for mean, now in zip(average.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - keep)
-        recent += (float(loss) - recent) / min(step, 100)
+        recent += (loss.item() - recent) / min(step, 100)
         if elapsed - reported > 2 or step == 1:
             reported = elapsed
             with torch.inference_mode():

@@ -13,7 +13,7 @@ LEAST = 1.5
 SPREAD = 0.4
 """Standard deviation of a coefficient about its step: pixels were rounded, and colours turned, on the way."""
 STRAY = 0.05
-"""Part of the coefficients that lie anywhere: of blocks that were clipped, say."""
+"""Part of the coefficients that lie anywhere: where a colour that can't be shown was cut, say."""
 ROUGH = np.array(
     [[16, 11, 10, 16], [12, 12, 14, 19], [14, 13, 16, 24], [14, 17, 22, 29]],
     np.float64,
@@ -33,7 +33,7 @@ def jpeg_quality(rgb: Floats) -> int | None:
     if not len(coefficients):
         return None
     gains = [_gain(coefficients, quality) for quality in range(1, 101)]
-    best = int(np.argmax(gains))
+    best = max(range(100), key=lambda place: (gains[place], place))  # of equal ones the mildest
     return best + 1 if gains[best] > 0 else None
 
 
@@ -42,12 +42,14 @@ def _coefficients(rgb: Floats) -> Floats:
     high, wide = rgb.shape[0] // BLOCK, rgb.shape[1] // BLOCK
     blocks = rgb[: high * BLOCK, : wide * BLOCK].reshape(high, BLOCK, wide, BLOCK, 3).swapaxes(1, 2)
     stride = max(1, int(np.sqrt(high * wide / ENOUGH)))
-    grey = luminance(blocks[::stride, ::stride].reshape(-1, BLOCK, BLOCK, 3)) * np.float32(255)
+    chosen = blocks[::stride, ::stride].reshape(-1, BLOCK, BLOCK, 3)
+    clipped = np.any((chosen == 0) | (chosen == 1), (1, 2, 3))  # these no longer lie on any step
+    grey = luminance(chosen[~clipped]) * np.float32(255)
     place, wave = np.arange(BLOCK), np.arange(4)[:, None]
     basis = np.cos((2 * place + 1) * wave * np.pi / 16) / np.where(wave == 0, np.sqrt(8), 2)
     values = np.einsum("ui,nij,vj->nuv", basis, grey, basis, optimize=True)
-    chosen: Floats = np.stack([values[:, row, column] for row, column in FREQUENCIES], 1)
-    return chosen
+    found: Floats = np.stack([values[:, row, column] for row, column in FREQUENCIES], 1)
+    return found
 
 
 def _gain(coefficients: Floats, quality: int) -> float:

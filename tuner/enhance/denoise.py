@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import cv2
 import numpy as np
 from pydantic import BeforeValidator, Field
 
@@ -58,15 +59,25 @@ def _by_means(rgb: Floats, sigma: float, work: Work) -> Floats:
 
     size, distance = 5, 6
 
+    halo = size + distance  # beyond the search window a patch reaches out by half its size
+
     def part(picture: Floats) -> Floats:
-        made: Floats = denoise_nl_means(
-            picture, size, distance, h=0.8 * sigma, sigma=sigma, fast_mode=True, channel_axis=2
-        ).astype(np.float32)
-        return made
+        height, width = picture.shape[:2]
+        missing = (0, max(0, halo - height), 0, max(0, halo - width))
+        made = denoise_nl_means(
+            cv2.copyMakeBorder(picture, *missing, cv2.BORDER_REPLICATE),
+            size,
+            distance,
+            h=0.8 * sigma,
+            sigma=sigma,
+            fast_mode=True,
+            channel_axis=2,
+        )
+        same: Floats = made[:height, :width].astype(np.float32)
+        return same
 
     if sigma == 0:
         return rgb
-    halo = size + distance  # beyond the search window a patch reaches out by half its size
     return tiled(part, rgb, work, halo=halo, what="noise")
 
 
