@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     max_frames: int = Field(10_000, ge=1, description="longest animation whose first frame is taken")
     thumbnail_size: int = Field(320, ge=16, le=4096, description="longer side of thumbnails, pixels")
     clip_export: bool = Field(True, description="CLIP's picture tower in OpenVINO where that is faster than torch")
+    c2pa_chain: Path | None = Field(None, description="certificates (PEM) that outcomes are signed with")
+    c2pa_key: Path | None = Field(None, description="private key (PEM) of the first of them")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
     queue_url: str | None = Field(None, description="redis://HOST for the queue of jobs; default a SQLite file in home")

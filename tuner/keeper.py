@@ -1,0 +1,159 @@
+"""Outcomes that are kept: written beside the original, indexed at once, their lineage noted."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from indexer.collection import Collection
+from indexer.errors import TuneError
+from indexer.models import find
+from indexer.records import Record
+from indexer.tables import PictureRow
+from search.engine import Engine
+from tuner.edits import Edit, Role, enter
+from tuner.jobs.task import Outcome, Task
+from tuner.lineage.c2pa import Credentials, signed
+from tuner.lineage.copies import near_copies, warning
+from tuner.lineage.recipe import Recipe
+from tuner.lineage.saving import Finish, save_raster
+from tuner.lineage.xmp import read_packet, source_type
+from tuner.made import Made
+from tuner.operation import Operation, Source
+from tuner.pictures import CollectionPictures
+from tuner.quality import drift
+from tuner.references import KEPT, picture_id
+
+_ALIKE = 12
+"""Pictures most like an outcome that are looked at for near copies."""
+_WAIT = 600.0
+"""Seconds that somebody else's indexing may take."""
+
+
+class Keeper:
+    """Keeps outcomes in one collection."""
+
+    def __init__(self, collection: Collection, engine: Engine, pictures: CollectionPictures) -> None:
+        self.collection, self.settings = collection, collection.settings
+        self.engine, self.pictures = engine, pictures
+
+    def keep(self, made: Made, task: Task, record: Record | None) -> Outcome:
+        """Write, index, and note the lineage of an outcome."""
+        recipe = self._recipe(made, task, record)
+        source = record.file() if record else None
+        finish, note = self._finish(recipe, made.kind, source), made.work.note
+        path = save_raster(
+            made.raster, source, self.settings, recipe, made.kind, out=task.folder, finish=finish, note=note
+        )
+        id = self._index(path)
+        cosine, ssim = self._drift(made, record, id)
+        told = self._near_copies(id, {*task.pictures, *made.work.used, id})
+        notes = [*made.work.notes, *filter(None, [told])]
+        edit = Edit(
+            id,
+            recipe.operation,
+            recipe.parameters,
+            made.method.name,
+            recipe.model,
+            recipe.model_sha256,
+            task.seed,
+            recipe.software,
+            datetime.fromisoformat(recipe.created_at),
+            source_type(read_packet(path)) or made.kind,
+            self._sources(made, task),
+            task.job,
+            task.owner,
+            cosine,
+            ssim,
+        )
+        with self.collection.catalog.database.write() as connection:
+            enter(connection, edit)
+        return Outcome(id, path, tuple(notes), cosine, ssim)
+
+    def _recipe(self, made: Made, task: Task, record: Record | None) -> Recipe:
+        parameters = made.recorded()
+        spec = find(made.method.model) if made.method.model else None
+        return Recipe(
+            made.operation.name,
+            parameters,
+            self._references(made.operation, parameters),
+            made.method.model,
+            spec.sha256 if spec else None,
+            task.seed,
+            record.hash if record else None,
+            record.id if record else None,
+        )
+
+    def _references(self, operation: Operation, parameters: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Content hashes of the pictures that parameters name."""
+        found = {}
+        for name in {*operation.references, *filter(None, [operation.gathers])} & parameters.keys():
+            value = parameters[name]
+            hashes = [self._hash(one) for one in (value if isinstance(value, list) else [value]) if one]
+            if any(hashes):
+                found[name] = tuple(filter(None, hashes))
+        return found
+
+    def _hash(self, reference: str) -> str | None:
+        if reference.startswith(KEPT):
+            return reference.removeprefix(KEPT)
+        id = picture_id(reference)
+        return self.collection.catalog.picture(id).hash if id is not None else None
+
+    def _sources(self, made: Made, task: Task) -> tuple[tuple[int, Role], ...]:
+        """The pictures that went into it: the parent, then the parts, then those that it was likened to."""
+        roles: dict[int, Role] = {}
+        if task.pictures:
+            roles[task.pictures[0]] = "parent"
+        for id in (*task.pictures[1:], *made.work.used):
+            roles.setdefault(id, "part")
+        for name in made.operation.references:
+            value = getattr(made.parameters, name)
+            for one in value if isinstance(value, list) else [value]:
+                id = picture_id(one) if isinstance(one, str) else None
+                if id is not None:
+                    roles.setdefault(id, "reference")
+        return tuple(roles.items())
+
+    def _index(self, path: Path) -> int:
+        """The id of an outcome's file, indexed now; where it can't be, the file is taken away again. TuneError, BusyError
+        where somebody else indexes for very long, HomeError."""
+        try:
+            report = self.collection.index(files={str(path.parent): {path.name}}, wait=_WAIT)
+            found = self.collection.catalog.find(path=path)
+            if found is None:
+                reason = dict(report.failed).get(path, "it was not taken in")
+                raise TuneError(f"The outcome could not be indexed: {reason}.")
+        except BaseException:
+            path.unlink(missing_ok=True)
+            self.collection.catalog.forget([path])
+            raise
+        return found
+
+    def _drift(self, made: Made, record: Record | None, id: int) -> tuple[float | None, float | None]:
+        """How far it is from its parent: cosine of the embeddings, structural similarity."""
+        if record is None:
+            return None, None
+        ids, vectors = self.pictures.stored([record.id, id])
+        cosine = float(vectors[0] @ vectors[1]) if len(ids) == 2 else None
+        return cosine, drift(made.source, made.raster)
+
+    def _near_copies(self, id: int, parents: set[int]) -> str | None:
+        """A warning where the outcome nearly equals pictures that it wasn't made from."""
+        snapshot = self.engine.snapshot()
+        vector = snapshot.vector(id) if snapshot is not None else None
+        if snapshot is None or vector is None:
+            return None
+        alike = self.pictures.stored(snapshot.ids[snapshot.search(vector, _ALIKE).rows].tolist())
+        with self.collection.catalog.database.read() as connection:
+            phash = connection.scalar(select(PictureRow.phash).where(PictureRow.id == id)) or 0
+            return warning(near_copies(connection, phash, vector, alike, parents))
+
+    def _finish(self, recipe: Recipe, kind: Source, source: Path | None) -> Finish | None:
+        """What signs the file, where the user has given a key."""
+        chain, key = self.settings.c2pa_chain, self.settings.c2pa_key
+        if chain is None or key is None:
+            return None
+        credentials = Credentials(chain, key)
+        return lambda data, format: signed(data, format, recipe, kind, credentials, source)
