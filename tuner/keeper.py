@@ -111,14 +111,14 @@ class Keeper:
         for name in made.operation.references:
             value = getattr(made.parameters, name)
             for one in value if isinstance(value, list) else [value]:
-                id = picture_id(one) if isinstance(one, str) else None
-                if id is not None:
-                    roles.setdefault(id, "reference")
+                named = picture_id(one) if isinstance(one, str) else None
+                if named is not None:
+                    roles.setdefault(named, "reference")
         return tuple(roles.items())
 
     def _index(self, path: Path) -> int:
-        """The id of an outcome's file, indexed now; where it can't be, the file is taken away again. TuneError, BusyError
-        where somebody else indexes for very long, HomeError."""
+        """The id of an outcome's file, indexed now; where it can't be, the file is taken away again. TuneError,
+        BusyError where somebody else indexes for very long, HomeError."""
         try:
             report = self.collection.index(files={str(path.parent): {path.name}}, wait=_WAIT)
             found = self.collection.catalog.find(path=path)
