@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,12 @@ class Features:
     """Pictures [n, 3, h, w] in 0..1 -> maps whose Gram matrices are the style, and the map that is the content."""
 
 
+@lru_cache(maxsize=1)
 def load_features(vgg19: Path | None) -> Features:
     """VGG-19 from a file of torchvision's weights, or the embedded encoder's tower where that is None.
 
-    DependencyError where the tower's packages are missing.
+    It is kept for the next picture: reading it takes longer
+    than the fast method. DependencyError where the tower's packages are missing.
     """
     return _vgg_features(vgg19) if vgg19 is not None else _tower_features()
 

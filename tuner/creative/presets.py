@@ -71,8 +71,8 @@ def _watercolour(rgb: Floats, texture: Floats, unit: float) -> Floats:
     rim = luminance(wash - blurred(wash, 3 * unit + 0.5))
     density = 1 + 0.09 * texture + 2.5 * np.maximum(-rim, 0)
     pigment = -np.log(np.clip(wash, 0.02, 0.985))  # thicker paint absorbs more: Beer and Lambert
-    washed: Floats = np.exp(-pigment * np.clip(density, 0.4, 1.8)[..., None]) * np.array([1, 0.992, 0.97], np.float32)
-    return washed
+    painted = np.exp(-pigment * np.clip(density, 0.4, 1.8)[..., None])
+    return np.asarray(painted * np.array([1, 0.992, 0.97]), np.float32)  # on paper that isn't quite white
 
 
 def _oil(rgb: Floats, texture: Floats, unit: float) -> Floats:

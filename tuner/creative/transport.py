@@ -20,7 +20,7 @@ LEVELS = (64, 128, 256)
 """Longer sides of the pictures whose patches are carried, coarse to fine."""
 TURNS = 2
 """How often at each, with other directions."""
-CALM = 0.012
+CALM = 0.03
 """Colours change no faster than in this part of the longer side, or flat parts would grow spots."""
 
 
@@ -131,7 +131,7 @@ def _quantiles(ordered: Floats, count: int) -> Floats:
 
 def _averaged(patches: Floats, spacing: int, shape: tuple[int, ...]) -> Floats:
     """Patches laid back where they were taken from, the middle of each counting most, [h, w, 3]."""
-    window = cv2.getGaussianKernel(PATCH, PATCH / 4) * cv2.getGaussianKernel(PATCH, PATCH / 4).T
+    window = cv2.getGaussianKernel(PATCH, PATCH / 2.5) * cv2.getGaussianKernel(PATCH, PATCH / 2.5).T
     total, weight = np.zeros(shape, np.float32), np.full((*shape[:2], 1), 1e-6, np.float32)
     down, across = patches.shape[:2]
     for top, left in np.ndindex(PATCH, PATCH):
