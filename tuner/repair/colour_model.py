@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from indexer.types import Floats
-from tuner.repair.patches import LIGHT
+from tuner.repair.grey_patches import LIGHT
 from tuner.repair.swatches import choose, shares
 
 _KEPT = 256

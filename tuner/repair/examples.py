@@ -9,7 +9,7 @@ import numpy as np
 from indexer.types import Floats
 from tuner.raster import Raster
 from tuner.repair.lab import coloured, mean_chroma, to_lab
-from tuner.repair.patches import describe
+from tuner.repair.grey_patches import describe
 from tuner.repair.swatches import shares
 
 COLOURLESS = 2.0
