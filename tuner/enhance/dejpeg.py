@@ -21,7 +21,7 @@ class Dejpeg(Parameters):
     strength: float = Field(1.0, ge=0, le=1, description="how much of what is found is taken away, 0 to 1")
     method: str = Field("auto", description="auto, network, or fbcnn-color where that model was pulled")
     effort: Literal["quick", "best"] = Field(
-        "quick", description="best: the mean of eight looks by the network, eight times as slow"
+        "best", description="best: the mean of eight looks by the network; quick: one, as in previews"
     )
 
 
@@ -54,7 +54,7 @@ OPERATION = Operation(
     parameters=Dejpeg,
     apply=dejpeg,
     methods=(
-        Method("network", "a small U-Net that ships, told the quality that the pixels betray", 0.8, 600),
+        Method("network", "a small U-Net that ships, told the quality that the pixels betray", 4.0, 250),
         Method("fbcnn-color", "FBCNN (Jiang et al. 2021), for any compression", 60.0, 6000, model="fbcnn-color"),
     ),
 )

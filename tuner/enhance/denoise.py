@@ -27,7 +27,7 @@ class Denoise(Parameters):
     strength: float = Field(1.0, ge=0, le=1, description="how much of the noise found is taken away, 0 to 1")
     method: str = Field("auto", description="auto, network, nlm, or scunet-psnr where that model was pulled")
     effort: Literal["quick", "best"] = Field(
-        "quick", description="best: the mean of eight looks by the network, eight times as slow"
+        "best", description="best: the mean of eight looks by the network; quick: one, as in previews"
     )
 
 
@@ -97,7 +97,7 @@ OPERATION = Operation(
     parameters=Denoise,
     apply=denoise,
     methods=(
-        Method("network", "a small U-Net that ships, told the noise level (as FFDNet, Zhang et al. 2018)", 0.8, 600),
+        Method("network", "a small U-Net that ships, told the noise level (as FFDNet, Zhang et al. 2018)", 4.0, 250),
         Method("nlm", "non-local means (Buades et al. 2005) by scikit-image", 2.0, 250),
         Method("scunet-psnr", "SCUNet (Zhang et al. 2023), for unknown noise", 60.0, 6000, model="scunet-psnr"),
     ),

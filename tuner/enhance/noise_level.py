@@ -37,7 +37,8 @@ def noise_level(rgb: Floats) -> float:
 def _from_spectrum(values: Floats) -> float:
     """Square root of the mean of the smallest eigenvalues (ascending) whose median is not below it."""
     values = np.maximum(values, 0)
-    means = np.cumsum(values) / np.arange(1, len(values) + 1)
-    medians = np.array([np.median(values[:count]) for count in range(1, len(values) + 1)])
+    counts = np.arange(1, len(values) + 1)
+    means = np.cumsum(values) / counts
+    medians = (values[(counts - 1) // 2] + values[counts // 2]) / 2
     even = np.flatnonzero(means <= medians)
     return float(np.sqrt(means[even[-1]])) if len(even) else 0.0

@@ -45,7 +45,7 @@ def _methods(quality: int, work: Work) -> Mapping[str, Callable[[Case], Floats]]
         "input": lambda case: case.given.rgb,
         OURS: ours(),
         "pixloom, quality given": ours(quality=quality),
-        "pixloom, best effort": ours(effort="best"),
+        "pixloom, quick": ours(quality=quality, effort="quick"),
         "shifted JPEG": lambda case: shifted(case.given.rgb, quality),
         "cv2 bilateral": lambda case: cv2.bilateralFilter(case.given.rgb, 5, 0.1, 2),
     }

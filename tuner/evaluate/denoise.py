@@ -37,7 +37,7 @@ def _methods(sigma: float, work: Work) -> Mapping[str, Callable[[Case], Floats]]
         "input": lambda case: case.given.rgb,
         OURS: ours(),
         "pixloom, sigma given": ours(sigma=sigma),
-        "pixloom, best effort": ours(sigma=sigma, effort="best"),
+        "pixloom, quick": ours(sigma=sigma, effort="quick"),
         "scikit-image NLM": ours(sigma=sigma, method="nlm"),
         "scikit-image wavelet": lambda case: _wavelet(case.given.rgb, sigma / 255),
         "cv2 NLM": lambda case: _means(case.given.rgb, sigma),
