@@ -6,6 +6,7 @@ knows stays as well.
 
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,14 @@ class _Entry:
         """Its value, of one SHORT or LONG."""
         return int(struct.unpack_from(self.order + ("H" if self.kind == 3 else "I"), block, self.position + 8)[0])
 
-    def put(self, block: bytearray, value: int) -> None:
-        if self.kind in (3, 4) and self.count == 1 and value < (2**16 if self.kind == 3 else 2**32):
-            struct.pack_into(self.order + ("H" if self.kind == 3 else "I"), block, self.position + 8, value)
+    def correct(self, block: bytearray, size: tuple[int, int]) -> None:
+        """Make it true of an upright picture of `size`, if it speaks of that."""
+        if self.tag == Base.Orientation:  # of whatever kind it was: readers forgive much
+            struct.pack_into(self.order + "HIHH", block, self.position + 2, 3, 1, 1, 0)
+        elif self.tag in _SIZES and self.kind in (3, 4) and self.count == 1:
+            value = size[_SIZES[Base(self.tag)]]
+            if value < (2**16 if self.kind == 3 else 2**32):
+                struct.pack_into(self.order + ("H" if self.kind == 3 else "I"), block, self.position + 8, value)
 
 
 def refreshed(block: bytes, size: tuple[int, int]) -> bytes:
@@ -56,30 +62,25 @@ def refreshed(block: bytes, size: tuple[int, int]) -> bytes:
     far as it could be followed.
     """
     changed = bytearray(block)
-    try:
+    with suppress(struct.error):
         order, first = _start(block)
         entries, following = _directory(block, first, order)
-        for entry in [*entries, *_below(block, entries, order)]:
-            if entry.tag == Base.Orientation:
-                entry.put(changed, 1)
-            elif entry.tag in _SIZES:
-                entry.put(changed, size[_SIZES[Base(entry.tag)]])
+        for entry in entries:
+            entry.correct(changed, size)
         _drop_thumbnail(changed, following, order)
-    except struct.error:
-        pass
+        for entry in _below(block, entries, order):
+            entry.correct(changed, size)
     return bytes(changed)
 
 
 def upright_tiff(data: bytes) -> bytes:
     """A TIFF file that says it lies as it shall be seen, for decoders that would turn it."""
     changed = bytearray(data)
-    try:
+    with suppress(struct.error):
         order, first = _start(data)
         for entry in _directory(data, first, order)[0]:
             if entry.tag == Base.Orientation:
-                entry.put(changed, 1)
-    except struct.error:
-        pass
+                entry.correct(changed, (0, 0))
     return bytes(changed)
 
 
@@ -95,9 +96,13 @@ def block_of(image: Image.Image, size: tuple[int, int]) -> bytes | None:
     if image.format == "TIFF" or not isinstance(block, bytes):
         return _rewritten(image.getexif(), size)
     block = block.removeprefix(HEADER)
-    if block[:2] in (b"II", b"MM"):
-        return refreshed(block, size)
-    return None
+    if block[:2] not in (b"II", b"MM"):
+        return None
+    changed = refreshed(block, size)
+    seen = Image.Exif()
+    seen.load(changed)
+    # A block that is damaged, and that Pillow reads otherwise than it could be followed here, is written anew.
+    return changed if seen.get(Base.Orientation, 1) == 1 else _rewritten(image.getexif(), size)
 
 
 def raw_block(data: bytes, size: tuple[int, int]) -> bytes | None:

@@ -58,7 +58,7 @@ def stamped(packet: bytes | None, recipe: Recipe, source: Source, size: tuple[in
     before = _value(tree, _SOURCE_TYPE)
     document, instance = _value(tree, _DOCUMENT), _value(tree, _INSTANCE)
     _put(tree, _SOURCE_TYPE, SOURCE_TYPES + combined(before, source))
-    _put(tree, _RECIPE, json.dumps(recipe.to_dict(), ensure_ascii=False, separators=(",", ":")))
+    _put(tree, _RECIPE, json.dumps(recipe.to_dict(), separators=(",", ":")))
     if _value(tree, _TOOL) is None:  # the first tool that is known, says its definition
         _put(tree, _TOOL, recipe.software)
     _put(tree, f"{{{_XMP}}}ModifyDate", recipe.created_at)
