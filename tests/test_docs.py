@@ -105,8 +105,8 @@ def run(words: list[str], server: str) -> int:
     """The exit code of a command line, run as far as a test can."""
     program, *args = words
     match Path(program).name or program:
-        case "pixloom" if args[0] == "serve":
-            return main([*args, "--help"])  # the fixture runs one
+        case "pixloom" if args[0] in ("serve", "worker"):
+            return main([*args, "--help"])  # the fixture runs one; neither ends by itself
         case "pixloom" if args[:2] == ["models", "pull"]:
             return main([*args[:2], "--help"])  # fetches from the network
         case "pixloom" if any(arg.startswith("clip:") for arg in args):

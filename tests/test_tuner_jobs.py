@@ -1,6 +1,7 @@
 """Jobs in the catalogue: added, listed, cancelled, done again, and whose turn it is; on each kind of database."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,30 @@ def test_a_cancelled_job_of_a_dead_worker_ends(home: Collection, book: Book, tur
     _silence(home)
     turns.take_over()
     assert book.get(job.id).state == "cancelled"
+    other = book.add(toy(1))
+    task = turns.take()
+    assert task is not None
+    _silence(home)
+    assert book.cancel(other.id, "ann").state == "cancelled", "there is nobody who could stop it"
+    turns.give(Finished(task, Outcome(1)))
+    assert book.items(other.id)[0].state == "cancelled"
+
+
+def test_many_workers_at_once_never_take_the_same_turn(home: Collection, book: Book) -> None:
+    for owner in "abc":
+        book.add(toy(1, 2, 3, owner=owner))
+    taken: list[tuple[int, int, bool]] = []
+
+    def work(name: str) -> None:
+        turns, last = Turns(home.catalog.database, name, home.settings.previews), None
+        while task := turns.take(last):
+            taken.append((task.job, task.position, task.preview))
+            last = Finished(task, Outcome())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, "wxyz"))
+    assert len(taken) == len(set(taken)) == 12
+    assert {job.state for job in book.jobs()} == {"done"}
 
 
 def test_status_counts_jobs(home: Collection, book: Book, turns: Turns) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from indexer.tables import PictureRow
 from search.taste.signals import user_name
 from tuner.jobs.job import Item, Job, items_of, jobs_of
 from tuner.jobs.rows import ITEM, JOB, change, changing, end, now
+from tuner.jobs.turns import LEASE
 from tuner.operations import get_operation, read_parameters
 
 ANYONE = "anyone"
@@ -112,7 +114,7 @@ class Book:
         """
         with changing(self._database) as connection:
             row = self._own(connection, id, owner)
-            if row.state == RUNNING:
+            if row.state == RUNNING and row.heartbeat > now() - timedelta(seconds=LEASE):
                 change(connection, id, "Its owner cancels it.", cancel=True)
             elif row.state not in ENDED:
                 end(connection, id, CANCELLED, "It was cancelled.")

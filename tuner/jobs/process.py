@@ -15,7 +15,7 @@ from tuner.jobs.task import Ended, Failure, Step, Stopped, Task
 
 Watch = Callable[[Step], bool]
 """Called several times a second with where a task stands; False stops the task."""
-GRACE = 0.5
+GRACE = 0.3
 """Seconds that a task which was told to stop has before its process is killed."""
 REST = 300.0
 """Seconds without a task after which the process, and the memory that its models take, is given back."""

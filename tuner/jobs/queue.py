@@ -3,6 +3,7 @@ Redis where `queue_url` names a server. It carries wake-ups only; what is to be 
 the catalogue, so nothing is lost with the queue."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -59,7 +60,7 @@ class Queue:
             )
         try:
             self._huey = BACKENDS[scheme](settings)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:
             raise HomeError(f"The queue of jobs can't be opened: {error}. Check PIXLOOM_QUEUE_URL.") from error
         self._work: Callable[[], object] = lambda: None
         self._wake = self._huey.task(name="work")(self._run)

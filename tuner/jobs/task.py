@@ -84,7 +84,7 @@ class Report(Protocol):
         """Steps done, and in all, and what is being done; as often as one likes."""
 
     def stopped(self) -> bool:
-        """Whether it shall stop: raise StoppedError then, within half a second, or be killed."""
+        """Whether it shall stop: raise StoppedError then, within 0.3 s, or be killed."""
 
 
 Run = Callable[[Task, Report], Outcome]
