@@ -15,8 +15,6 @@ from tuner.raster import Raster
 from tuner.work import Work
 
 PresetName = Literal["pencil", "ink", "watercolour", "oil", "sepia", "duotone", "pop-art", "film"]
-FAST_SIZE, FAST_STEPS = 192, 40
-"""Of the fast method: pixels on the longer side, and steps, whatever is asked for beyond them."""
 
 
 class StyleParameters(Parameters):
@@ -87,7 +85,7 @@ def _like(picture: Raster, reference: Floats, parameters: StyleParameters, work:
 
 
 def _optimised(small: Floats, style: Floats, start: Floats, parameters: StyleParameters, work: Work) -> Floats:
-    from tuner.creative.gatys import Recipe, load_features, restyled
+    from tuner.creative.gatys import Recipe, load_features, quickly_restyled, restyled
 
     vgg19 = None if parameters.features == "embedded" else work.model("vgg19")
     if parameters.features == "vgg19" and vgg19 is None:
@@ -95,11 +93,9 @@ def _optimised(small: Floats, style: Floats, start: Floats, parameters: StylePar
     work.step(0, parameters.steps, "loading the network")
     features = load_features(vgg19)
     recipe = Recipe(parameters.alpha, parameters.beta, parameters.steps)
-    if parameters.method != "fast" or max(small.shape[:2]) <= FAST_SIZE:
-        return restyled(small, style, start, features, recipe, work)
-    quick = Recipe(parameters.alpha, parameters.beta, min(FAST_STEPS, parameters.steps))
-    content, begun = fitted(small, FAST_SIZE), fitted(start, FAST_SIZE)
-    return carried(start, begun, restyled(content, style, begun, features, quick, work), 1)
+    if parameters.method == "fast":
+        return quickly_restyled(small, style, start, features, recipe, work)
+    return restyled(small, style, start, features, recipe, work)
 
 
 OPERATION = Operation(
