@@ -83,7 +83,7 @@ def main() -> None:
         decibels.append(psnr(rgb, floats(marked)))
         alike.append(ssim(rgb, floats(marked)))
         for name, attack in ATTACKS.items():
-            mark = detect(floats(attack(marked)))
+            mark = detect(floats(attack(marked)), cropped=name.startswith("crop"))
             right[name].append(mark is not None and mark.payload == payload)
     print(
         f"{len(decibels)} pictures, PSNR {np.mean(decibels):.1f} dB (least {min(decibels):.1f}), "

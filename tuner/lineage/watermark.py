@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import UsageError
-from indexer.types import Floats
+from indexer.types import Floats, Ids
 from tuner.raster import luminance
+
+Doubles = NDArray[np.float64]
 
 PAYLOAD_BITS = 48
 SMALLEST = 192
@@ -34,14 +36,23 @@ _BAND = (56, 112)
 _MARGIN, _PILOT = 30.0, 220.0
 """How far projections onto bits and the known pattern are moved from nought, in grey levels of 0..255."""
 _ROUNDS = 3
+_STEPS_OF_CHANGE = 5
 _STRENGTHS = (1.0, 0.8, 0.6)
 _LEAST_PSNR = 40.5
 _DOUBTFUL = 8
 """Bits nearest to nought that are tried both ways."""
 _CUTS = tuple(round(1 - 0.01 * step, 2) for step in range(16))
 """Parts of a side that may be left of a cropped picture."""
-_PEAKS = 4
-
+_PEAKS = 3
+_STEPS = (1.0, 0.5, 0.25)
+_MOVES = tuple(
+    tuple(sign * by for by in move)
+    for move in ((1, 0, 0, 0), (0, 1, 0, 0), (-0.5, 0, 1, 0), (0, -0.5, 0, 1))  # moved, or larger about its middle
+    for sign in (1, -1)
+)
+_AROUND = sorted(
+    itertools.product((0.0, -0.5, 0.5, -1.0, 1.0), repeat=2), key=lambda shift: shift[0] ** 2 + shift[1] ** 2
+)
 
 _Box = tuple[float, ...]
 """Left, top, width and height on the canvas of 256x256."""
@@ -80,29 +91,36 @@ def embed(rgb: Floats, payload: int, key: int = KEY) -> Floats:
     return marked
 
 
-def detect(rgb: Floats, key: int = KEY) -> Mark | None:
+def detect(rgb: Floats, key: int = KEY, *, cropped: bool = True) -> Mark | None:
     """The mark of a picture [h, w, 3] in 0..1, of whatever size it has by now; None where it bears none.
 
-    A picture without a mark is taken for one with a probability of about 3e-7.
+    Looking for what may have been `cropped` costs a second or two where nothing is found at once. A picture without a
+    mark is taken for one with a probability of about 5e-6.
     """
     grey = luminance(rgb) * np.float32(255)
-    whole = _read(_reduced(grey), key)
-    return whole or _read_cropped(grey, key)
+    mark = _read(_reduced(grey), key)
+    return _read_cropped(grey, key) if mark is None and cropped and grey.std() > 0 else mark
 
 
-def _moved(rgb: Floats, signs: NDArray[np.float64], margins: NDArray[np.float64], key: int) -> Floats:
+def _moved(rgb: Floats, signs: Doubles, margins: Doubles, key: int) -> Floats:
     """The picture changed until each projection is as far on its side as its margin says."""
-    patterns = _patterns(key)
     mask = _mask(_reduced(luminance(rgb) * np.float32(255)))
-    mixed = np.linalg.inv((patterns * mask.ravel()) @ patterns.T)
     marked = rgb
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS):  # clipping and resampling take a little away
         reduced = _reduced(luminance(marked) * np.float32(255))
-        missing = np.maximum(margins - signs * (patterns @ reduced.ravel()), 0) * signs
-        change = (mask.ravel() * ((mixed @ missing) @ patterns)).reshape(_SIDE, _SIDE).astype(np.float32)
+        change = _change(reduced, mask, signs, margins, key)
         whole = np.asarray(cv2.resize(change, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
         marked = np.clip(marked + whole[..., None] / np.float32(255), 0, 1)
     return marked
+
+
+def _change(reduced: Floats, mask: Floats, signs: Doubles, margins: Doubles, key: int) -> Floats:
+    """What a reduced picture lacks. The mask mixes patterns a little, so it takes a few steps."""
+    change = np.zeros_like(reduced)
+    for _ in range(_STEPS_OF_CHANGE):
+        missing = np.maximum(margins - signs * _projections(reduced + change, key), 0) * signs
+        change += mask * _sum_of_patterns(missing / mask.mean(), key)
+    return change
 
 
 def _reduced(grey: Floats) -> Floats:
@@ -119,23 +137,40 @@ def _mask(reduced: Floats) -> Floats:
 
 
 @functools.lru_cache(maxsize=2)
-def _patterns(key: int) -> Floats:
-    """Patterns of unit norm, orthogonal to each other, [bits + 1, 256 * 256]: each has frequencies of its own."""
+def _patterns(key: int) -> tuple[Ids, Doubles]:
+    """Of each frequency (DCT of 256x256, flattened) the pattern that it belongs to, and its weight there.
+
+    Patterns 0 .. bits - 1 are for the bits, the next is the known one, the last is nothing. Each is of unit norm and
+    has frequencies of its own, so they are orthogonal.
+    """
     index = np.arange(_SIDE)
-    radius = np.hypot(index[:, None], index[None, :])
+    radius = np.hypot(index[:, None], index[None, :]).ravel()
     chance = np.random.default_rng(key)
+    owners, weights = np.full(_SIDE * _SIDE, _BITS + 1), np.zeros(_SIDE * _SIDE)
     places = chance.permutation(np.flatnonzero((radius >= _BAND[0]) & (radius < _BAND[1])))
-    patterns = np.empty((_BITS + 1, _SIDE * _SIDE), np.float32)
     for number, own in enumerate(np.array_split(places, _BITS + 1)):
-        spectrum = np.zeros(_SIDE * _SIDE, np.float32)
+        owners[own] = number
         # Pictures have less of high frequencies, about as 1 / radius: so each has its equal share of the noise.
-        spectrum[own] = chance.choice((-1.0, 1.0), len(own)) * radius.ravel()[own]
-        spectrum /= np.linalg.norm(spectrum)
-        patterns[number] = cv2.dct(spectrum.reshape(_SIDE, _SIDE), flags=cv2.DCT_INVERSE).ravel()
-    return patterns
+        weights[own] = chance.choice((-1.0, 1.0), len(own)) * radius[own]
+        weights[own] /= np.linalg.norm(weights[own])
+    return owners, weights
 
 
-def _signs(payload: int) -> NDArray[np.float64]:
+def _projections(reduced: Floats, key: int) -> Doubles:
+    """Of a reduced picture onto each pattern [bits + 1]."""
+    owners, weights = _patterns(key)
+    sums: Doubles = np.bincount(owners, cv2.dct(reduced).ravel() * weights, _BITS + 2)[:-1].astype(np.float64)
+    return sums
+
+
+def _sum_of_patterns(amounts: Doubles, key: int) -> Floats:
+    """The picture [256, 256] that is so much of each pattern."""
+    owners, weights = _patterns(key)
+    spectrum = (np.append(amounts, 0)[owners] * weights).reshape(_SIDE, _SIDE).astype(np.float32)
+    return np.asarray(cv2.dct(spectrum, flags=cv2.DCT_INVERSE), np.float32)
+
+
+def _signs(payload: int) -> Doubles:
     """Payload and its check as -1 and 1."""
     word = payload << 32 | _check(payload)
     return np.array([1.0 if word >> bit & 1 else -1.0 for bit in range(_BITS)])
@@ -147,7 +182,7 @@ def _check(payload: int) -> int:
 
 def _read(reduced: Floats, key: int) -> Mark | None:
     """The payload of a reduced picture, if its check is right, with a few doubtful bits as they make it so."""
-    values = _patterns(key)[:_BITS] @ reduced.ravel()
+    values = _projections(reduced, key)[:_BITS]
     word = sum(1 << bit for bit in range(_BITS) if values[bit] > 0)
     order = np.argsort(np.abs(values))
     for flips in itertools.product((0, 1), repeat=_DOUBTFUL):
@@ -161,19 +196,21 @@ def _read(reduced: Floats, key: int) -> Mark | None:
 
 def _read_cropped(grey: Floats, key: int) -> Mark | None:
     """The payload of a picture whose borders were cut off: the known pattern says where it lay in the whole."""
-    pilot = _patterns(key)[-1].reshape(_SIDE, _SIDE)
+    pilot = _sum_of_patterns(np.arange(_BITS + 1) == _BITS, key)
     spectrum = np.fft.rfft2(pilot)
     found: list[tuple[float, _Box]] = []
     for across, down in itertools.product(_CUTS, _CUTS):
         width, height = round(_SIDE * across), round(_SIDE * down)
         match = np.fft.irfft2(np.conj(np.fft.rfft2(_flat(grey, width, height))) * spectrum)
         shifts = match[: _SIDE - height + 1, : _SIDE - width + 1]
-        top, left = np.unravel_index(int(np.argmax(shifts)), shifts.shape)
-        found.append((float(shifts[top, left] / np.std(match)), (int(left), int(top), width, height)))
+        down_by, along_by = divmod(int(np.argmax(shifts)), shifts.shape[1])
+        found.append((float(shifts.max() / np.std(match)), (along_by, down_by, width, height)))
     for _, box in sorted(found, reverse=True)[:_PEAKS]:
-        mark = _read(_placed(_part(grey, box), _closer(grey, box, pilot)), key)
-        if mark is not None:
-            return mark
+        part, (left, top, width, height) = _part(grey, box), _closer(grey, box, pilot)
+        for along, below in _AROUND:  # strong edges of the picture pull the best fit a little aside
+            mark = _read(_placed(part, (left + along, top + below, width, height)), key)
+            if mark is not None:
+                return mark
     return None
 
 
@@ -185,11 +222,14 @@ def _closer(grey: Floats, box: _Box, pilot: Floats) -> _Box:
         return float(np.vdot(_placed(flat, box), pilot))
 
     best = fit(box)
-    for step in (1.0, 0.5, 0.25):
-        for place, sign in itertools.product(range(4), (-step, step)):
-            tried = tuple(value + sign * (number == place) for number, value in enumerate(box))
-            if (value := fit(tried)) > best:
-                best, box = value, tried
+    for step in _STEPS:
+        better = True
+        while better:
+            better = False
+            for move in _MOVES:
+                tried = tuple(value + step * by for value, by in zip(box, move, strict=True))
+                if (value := fit(tried)) > best:
+                    best, box, better = value, tried, True
     return box
 
 
