@@ -115,5 +115,4 @@ def _shrunk(plane: Floats, threshold: float, stride: int) -> Floats:
             total[part] += blocks[:, :, row, column]
             weights[part] += weight
     inner = np.s_[before : before + height, before : before + width]
-    shrunk: Floats = total[inner] / weights[inner]
-    return shrunk
+    return np.asarray(total[inner] / weights[inner], np.float32)

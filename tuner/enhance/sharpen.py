@@ -55,7 +55,7 @@ def _sharpened(rgb: Floats, parameters: SharpenParameters, threshold: float, rea
         near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, reach // 2) + 1,) * 2)
         within = np.clip(made, cv2.erode(luma, near), cv2.dilate(luma, near))
         made = within + np.float32(parameters.halo) * (made - within)
-    return rgb + (made - luma)[..., None]
+    return np.asarray(rgb + (made - luma)[..., None], np.float32)
 
 
 def _noise(rgb: Floats) -> float:

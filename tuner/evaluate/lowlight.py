@@ -16,7 +16,7 @@ CASES: tuple[tuple[str, Callable[[Floats], Floats], tuple[float, float] | None],
     ("simulated, gamma 2, light noise", lambda rgb: rgb**2, (1000, 1.5)),
     ("simulated, gamma 3, light noise", lambda rgb: rgb**3, (1000, 1.5)),
     ("simulated, gamma 2, strong noise", lambda rgb: rgb**2, (200, 4)),
-    ("simulated, 3 stops less, light noise", lambda rgb: to_stored(to_linear(rgb) / 8), (1000, 1.5)),
+    ("simulated, 3 stops less, light noise", lambda rgb: to_stored(to_linear(rgb) / np.float32(8)), (1000, 1.5)),
     ("well-lit", lambda rgb: rgb, None),
 )
 """Name, what darkens, and the noise: photons at white, and read-out deviation in 255ths (both of stored values)."""
@@ -51,7 +51,7 @@ def _methods(work: Work) -> dict[str, Callable[[Case], Floats]]:
         "input": lambda case: case.given.rgb,
         "gamma correction": lambda case: _gamma(case.given.rgb),
         "CLAHE (OpenCV)": lambda case: _clahe(case.given.rgb),
-        "equalize_hist (scikit-image)": lambda case: equalize_hist(case.given.rgb),
+        "equalize_hist (scikit-image)": lambda case: _by_value(case.given.rgb, equalize_hist),
         "equalize_adapthist (scikit-image)": lambda case: equalize_adapthist(case.given.rgb),
         OURS: ours("curve"),
         "pixloom, illumination": ours("illumination"),
@@ -66,6 +66,13 @@ def _gamma(rgb: Floats) -> Floats:
     power = np.log(0.5) / np.log(np.clip(luminance(rgb).mean(), 1e-3, 0.999))
     bent: Floats = rgb ** np.float32(power)
     return bent
+
+
+def _by_value(rgb: Floats, equalise: Callable[[Floats], Floats]) -> Floats:
+    """A method for grey pictures applied to the greatest of the channels; hue and saturation stay."""
+    value = rgb.max(2)
+    gains = equalise(value) / np.maximum(value, np.float32(1 / 255))
+    return np.asarray(rgb * gains[..., None], np.float32)
 
 
 def _clahe(rgb: Floats) -> Floats:
