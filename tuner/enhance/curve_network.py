@@ -24,6 +24,7 @@ class _Layers(nn.Module):
             self.add_module(f"conv{number}", nn.Conv2d(given, made, 3, padding=1))
 
     def forward(self, picture: Tensor) -> Tensor:
+        """[1, 3, h, w] -> parameters of curves, -1..1."""
         seen: list[Tensor] = []
         for number in range(1, 5):
             picture = torch.relu(self.get_submodule(f"conv{number}")(picture))
@@ -43,6 +44,7 @@ class CurveNetwork(nn.Module):
         self.dce_net = _Layers(steps)
 
     def forward(self, picture: Tensor) -> Tensor:
+        """The curves applied."""
         for curve in self.dce_net(picture).split(3, 1):
             picture = (picture - curve * picture * (1 - picture)).clamp(0, 1)
         return picture

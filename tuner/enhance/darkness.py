@@ -52,7 +52,8 @@ class Darkness:
         values = np.clip(rgb, 0, 1)
         bent = np.power(values, np.float32(1 / self.gamma))
         lifted = np.minimum(to_stored(to_linear(values) * np.float32(2**self.stops)), 1)
-        return np.float32(self.lit) * values + np.float32(self.dimmed) * bent + np.float32(self.underexposed) * lifted
+        mean = np.float32(self.lit) * values + np.float32(self.dimmed) * bent + np.float32(self.underexposed) * lifted
+        return mean.astype(np.float32, copy=False)
 
 
 def find_darkness(rgb: Floats) -> Darkness:

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.types import Floats
 
 _SIDE = 8
-_MIX = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]], np.float32) / np.sqrt(np.array([[3], [2], [1.5]], np.float32))
+_MIX: Floats = np.array(
+    [np.array([1, 1, 1]) / 3**0.5, np.array([1, 0, -1]) / 2**0.5, np.array([0.5, -1, 0.5]) / 1.5**0.5], np.float32
+)
 """Orthonormal: grey, and two differences. Noise keeps its strength, and detail gathers in the first."""
 _LEAST = 1e-4
 """Variance over brightness below which noise counts as equal at every brightness."""
@@ -27,11 +30,11 @@ class Grain:
 
     def steady(self, values: Floats) -> Floats:
         """Values whose noise has variance 1 at every brightness (the generalised Anscombe transform)."""
+        shift = np.float32(self.base + self.slope**2 * 3 / 8)
         if self.slope < _LEAST:
             return values / np.float32(np.sqrt(self.base))
-        return np.sqrt(np.maximum(values * self.slope + (self.base + self.slope**2 * 3 / 8), 0)) * np.float32(
-            2 / self.slope
-        )
+        roots: Floats = np.sqrt(np.maximum(values * np.float32(self.slope) + shift, 0)) * np.float32(2 / self.slope)
+        return roots
 
     def back(self, steady: Floats) -> Floats:
         """Undo `steady` of values whose noise has been removed (the asymptotically unbiased inverse)."""
@@ -64,7 +67,7 @@ def find_grain(rgb: Floats, depth: int) -> Grain:
     return _line(brightness, variance, rounding)
 
 
-def _line(brightness: Floats, variance: Floats, least: float) -> Grain:
+def _line(brightness: NDArray[np.floating], variance: NDArray[np.floating], least: float) -> Grain:
     """The line through them that weighs relative errors alike, with neither coefficient below zero."""
     weights = 1 / np.maximum(variance, least)
     terms = np.stack([brightness, np.ones_like(brightness)], 1) * weights[:, None]
@@ -80,11 +83,12 @@ def without_grain(rgb: Floats, grain: Grain, threshold: float = 2.5, stride: int
     """[h, w, 3] in 0..1 without noise weaker than `threshold` deviations; local, within 8 pixels.
 
     Overlapping blocks of 8 pixels, whose weak DCT coefficients are dropped (Yu and Sapiro 2011), after the noise has
-    been made equal everywhere. A longer `stride` between blocks is quicker, and a little worse. Float precision is kept.
+    been made equal everywhere. A longer `stride` between blocks is quicker, and a little worse.
     """
-    steady = grain.steady(rgb) @ _MIX.T
-    cleaned = np.stack([_shrunk(steady[..., channel], threshold, stride) for channel in range(3)], 2)
-    return grain.back(cleaned @ _MIX)
+    steady: Floats = grain.steady(rgb) @ _MIX.T
+    cleaned: Floats = np.stack([_shrunk(steady[..., channel], threshold, stride) for channel in range(3)], 2)
+    mixed: Floats = cleaned @ _MIX
+    return grain.back(mixed)
 
 
 def _shrunk(plane: Floats, threshold: float, stride: int) -> Floats:
@@ -111,4 +115,4 @@ def _shrunk(plane: Floats, threshold: float, stride: int) -> Floats:
             total[part] += blocks[:, :, row, column]
             weights[part] += weight
     inner = np.s_[before : before + height, before : before + width]
-    return total[inner] / weights[inner]
+    return np.asarray(total[inner] / weights[inner], np.float32)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.types import Floats
 from tuner.work import Work
@@ -30,8 +31,7 @@ def reduced(rgb: Floats, side: int) -> Floats:
     if scale >= 1:
         return rgb
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small: Floats = cv2.resize(rgb, shape, interpolation=cv2.INTER_AREA)
-    return small
+    return np.asarray(cv2.resize(rgb, shape, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def in_strips(apply: Callable[[Floats], Floats], rgb: Floats, work: Work, what: str) -> Floats:
@@ -49,9 +49,9 @@ def guided(values: Floats, guide: Floats, radius: int, blur: float) -> Floats:
     Edges whose variance is far above `blur` stay. A pixel depends on others up to twice the radius away.
     """
 
-    def mean(plane: Floats) -> Floats:
-        made: Floats = cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
-        return made
+    def mean(plane: NDArray[np.floating]) -> Floats:
+        made = cv2.blur(plane, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
+        return np.asarray(made, np.float32)
 
     guides, means = mean(guide), mean(values)
     slope = (mean(guide * values) - guides * means) / (mean(guide * guide) - guides * guides + np.float32(blur))

@@ -1,0 +1,83 @@
+"""Low light, simulated: clean photographs darkened and given the noise of a sensor."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from indexer.types import Floats
+from tuner.enhance.light import to_linear, to_stored
+from tuner.enhance.lowlight import OPERATION, LowlightParameters
+from tuner.evaluate.comparison import OURS, Case, Row, Truth, compare
+from tuner.raster import Raster, luminance, to_bytes
+from tuner.work import Work
+
+CASES: tuple[tuple[str, Callable[[Floats], Floats], tuple[float, float] | None], ...] = (
+    ("simulated, gamma 2, light noise", lambda rgb: rgb**2, (1000, 1.5)),
+    ("simulated, gamma 3, light noise", lambda rgb: rgb**3, (1000, 1.5)),
+    ("simulated, gamma 2, strong noise", lambda rgb: rgb**2, (200, 4)),
+    ("simulated, 3 stops less, light noise", lambda rgb: to_stored(to_linear(rgb) / np.float32(8)), (1000, 1.5)),
+    ("well-lit", lambda rgb: rgb, None),
+)
+"""Name, what darkens, and the noise: photons at white, and read-out deviation in 255ths (both of stored values)."""
+
+
+def evaluate(truths: Sequence[Truth], work: Work) -> Iterator[Row]:
+    """Rows for each case: the input as it is, histogram methods, gamma correction, and ours."""
+    for name, darken, noise in CASES:
+        cases = [
+            Case(truth, Raster(_taken(darken(truth.rgb), noise, work.seed + number)))
+            for number, truth in enumerate(truths)
+        ]
+        yield from compare("lowlight", name, cases, _methods(work), work)
+
+
+def _taken(rgb: Floats, noise: tuple[float, float] | None, seed: int) -> Floats:
+    """What a camera stores in 8 bits of the light of a dark scene."""
+    if noise is not None:
+        photons, read = noise
+        spread = np.sqrt(rgb / photons + (read / 255) ** 2)
+        rgb = rgb + spread * np.random.default_rng(seed).standard_normal(rgb.shape, np.float32)
+    return to_bytes(rgb).astype(np.float32) / np.float32(255)
+
+
+def _methods(work: Work) -> dict[str, Callable[[Case], Floats]]:
+    from skimage.exposure import equalize_adapthist, equalize_hist
+
+    def ours(method: str) -> Callable[[Case], Floats]:
+        return lambda case: OPERATION.apply(case.given, LowlightParameters.model_validate({"method": method}), work).rgb
+
+    methods: dict[str, Callable[[Case], Floats]] = {
+        "input": lambda case: case.given.rgb,
+        "gamma correction": lambda case: _gamma(case.given.rgb),
+        "CLAHE (OpenCV)": lambda case: _clahe(case.given.rgb),
+        "equalize_hist (scikit-image)": lambda case: _by_value(case.given.rgb, equalize_hist),
+        "equalize_adapthist (scikit-image)": lambda case: equalize_adapthist(case.given.rgb),
+        OURS: ours("curve"),
+        "pixloom, illumination": ours("illumination"),
+    }
+    if work.model("zero-dce") is not None:
+        methods["pixloom, zero-dce"] = ours("zero-dce")
+    return methods
+
+
+def _gamma(rgb: Floats) -> Floats:
+    """The power that brings the mean of luma to the middle."""
+    power = np.log(0.5) / np.log(np.clip(luminance(rgb).mean(), 1e-3, 0.999))
+    bent: Floats = rgb ** np.float32(power)
+    return bent
+
+
+def _by_value(rgb: Floats, equalise: Callable[[Floats], Floats]) -> Floats:
+    """A method for grey pictures applied to the greatest of the channels; hue and saturation stay."""
+    value = rgb.max(2)
+    gains = equalise(value) / np.maximum(value, np.float32(1 / 255))
+    return np.asarray(rgb * gains[..., None], np.float32)
+
+
+def _clahe(rgb: Floats) -> Floats:
+    """Equalisation of local histograms of lightness, with OpenCV's customary settings."""
+    lab = cv2.cvtColor(to_bytes(rgb), cv2.COLOR_RGB2Lab)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[..., 0])
+    equal: Floats = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB).astype(np.float32) / np.float32(255)
+    return equal
