@@ -1,6 +1,7 @@
 """The shipped denoisers at work: in OpenVINO where that is installed, which takes half of torch's time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def cleaned(weights: Path, rgb: Floats, strength: float, work: Work, *, what: st
     the outcomes of the picture turned and mirrored in eight ways (Timofte et al. 2016), for eight times the work.
     """
     run, strengths = load(weights), np.array([strength], np.float32)
+    # Among several parts, it is these that are counted; looks at one may still be stopped.
+    within = work if max(rgb.shape) <= work.tile else replace(work, on_step=None)
 
     def part(picture: Floats) -> Floats:
-        return _whole(run, picture, strengths, best, lambda done, total: work.step(done, total, what))
+        return _whole(run, picture, strengths, best, lambda done, total: within.step(done, total, what))
 
     return tiled(part, rgb, work, halo=REACH, grid=GRID, what=what)
 
