@@ -89,7 +89,7 @@ def _lines(plane: Floats, parameters: ScratchesParameters, work: Work) -> Mask:
     for level in LEVELS:
         labels = cv2.connectedComponents((score > level).astype(np.uint8))[1]
         like = _features(labels, score) @ WEIGHTS[1:] + WEIGHTS[0]
-        kept = like > 2 - 4 * parameters.sensitivity
+        kept = like > 2.3 - 4 * parameters.sensitivity
         kept[0] = False
         lines |= kept[labels]
     return _fitted(plane, lines, parameters.width)
@@ -112,7 +112,9 @@ def _features(labels: NDArray[np.int32], score: Floats) -> NDArray[np.float64]:
     average = mean(score.ravel())
     highest = np.zeros(len(area))
     np.maximum.at(highest, flat, score.ravel())
-    return np.log(np.stack((length, width / length, area / (length * width), average, highest / average), axis=1))
+    average = np.maximum(average, 1e-6)
+    features = np.stack((length, width / length, area / (length * width), average, highest / average), axis=1)
+    return np.log(np.maximum(features, 1e-6))
 
 
 def _standing_out(plane: Floats, thick: int, work: Work) -> Floats:
