@@ -39,7 +39,7 @@ def evaluate(truths: Sequence[Truth], work: Work) -> Iterator[Row]:
     figures = dict(zip(("precision", "recall", "f1"), np.mean(right, axis=0).tolist(), strict=True))
     yield Row("scratches", "simulated, the mask", OURS, True, len(cases), figures, 0.0)
     clean = [float(find(one.rgb, default, work).mean()) for one in truths]
-    yield Row("scratches", "no scratches", OURS, True, len(truths), {"found": float(np.mean(clean))}, 0.0)
+    yield Row("scratches", "no scratches, the mask", OURS, True, len(truths), {"found": float(np.mean(clean))}, 0.0)
     unhurt = [Case(one, Raster(one.rgb)) for one in truths]
     yield from compare("scratches", "no scratches", unhurt, {OURS: methods[OURS]}, work, MEASURES)
 

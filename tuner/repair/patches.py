@@ -238,7 +238,7 @@ class _Search:
         height, width = self.hole.shape
         reach = PATCH // 2
         spread = max(float(np.percentile(costs, 75)), 1e-8)
-        weight = self.trust * np.exp(-costs / (2 * spread))
+        weight = self.trust * np.exp(-np.minimum(costs / (2 * spread), 40))  # never 0 all together
         total = np.zeros((height + 2 * reach, width + 2 * reach, 4), np.float32)
         for down in range(PATCH):
             for across in range(PATCH):

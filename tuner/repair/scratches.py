@@ -23,10 +23,16 @@ LENGTH = 15
 """Pixels along which a line is averaged."""
 LEAST = 0.02
 """Difference to both sides, of 0..1, that counts as one where the picture is even."""
+EDGE = 0.06
+"""Difference by which a scratch's pixels stand out at its edge."""
 TEXTURE = 3.0
 """How many times the usual difference nearby counts as one."""
 AROUND = 24
 """Pixels around that are nearby."""
+SPECK = 0.12
+"""Difference to what is around that makes a speck where the picture is even."""
+CROWD = 0.06
+"""Share of the pixels around a speck that may stand out too: where more do, it is texture."""
 LEVELS = (0.8, 1.2, 1.8, 2.7)
 """Of the score, above which regions are looked at."""
 WEIGHTS = np.array([-6.84, 0.45, -0.21, -1.17, 2.42, -1.54])
@@ -40,7 +46,7 @@ class ScratchesParameters(Parameters):
         0.5,
         ge=0,
         le=1,
-        description="0 takes the plainest scratches only, 1 also faint ones and some lines of the scene",
+        description="0 takes plain scratches only, 1 also faint ones and some lines of the scene",
     )
     width: int = Field(5, ge=1, le=15, description="widest scratch that is looked for, pixels")
     dust: bool = Field(True, description="also take specks")
@@ -83,7 +89,7 @@ def _lines(plane: Floats, parameters: ScratchesParameters, work: Work) -> Mask:
     for level in LEVELS:
         labels = cv2.connectedComponents((score > level).astype(np.uint8))[1]
         like = _features(labels, score) @ WEIGHTS[1:] + WEIGHTS[0]
-        kept = like > 2 - 4 * parameters.sensitivity
+        kept = like > 2.3 - 4 * parameters.sensitivity
         kept[0] = False
         lines |= kept[labels]
     return _fitted(plane, lines, parameters.width)
@@ -106,7 +112,9 @@ def _features(labels: NDArray[np.int32], score: Floats) -> NDArray[np.float64]:
     average = mean(score.ravel())
     highest = np.zeros(len(area))
     np.maximum.at(highest, flat, score.ravel())
-    return np.log(np.stack((length, width / length, area / (length * width), average, highest / average), axis=1))
+    average = np.maximum(average, 1e-6)
+    features = np.stack((length, width / length, area / (length * width), average, highest / average), axis=1)
+    return np.log(np.maximum(features, 1e-6))
 
 
 def _standing_out(plane: Floats, thick: int, work: Work) -> Floats:
@@ -151,18 +159,24 @@ def _fitted(grey: Floats, lines: Mask, width: int) -> Mask:
         return lines
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     stands_out = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel)
-    fitted: Mask = grown(lines, 2) & (stands_out > LEAST)
+    fitted: Mask = grown(lines, 2) & (stands_out > EDGE)
     return grown(fitted, 1)
 
 
-def _specks(grey: Floats, parameters: ScratchesParameters) -> Mask:
-    """Small bright spots, far brighter than all around them, where the picture is even."""
+def _specks(plane: Floats, parameters: ScratchesParameters) -> Mask:
+    """Small bright spots that stand alone, far brighter than all around them."""
     side = 2 * parameters.width + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    stands_out = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel)
-    score = stands_out / (0.12 + 4 * _usual(stands_out))
-    spots: Mask = score > 1.6 - 1.2 * parameters.sensitivity
-    return grown(spots, 1) if spots.any() else spots
+    stands_out = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel)
+    least = np.float32(2 - 1.6 * parameters.sensitivity) * (SPECK + 4 * _usual(stands_out))
+    labels, boxes = cv2.connectedComponentsWithStats((stands_out > least).astype(np.uint8))[1:3]
+    small = (boxes[:, cv2.CC_STAT_AREA] >= 3) & (boxes[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1] <= side).all(
+        axis=1
+    )
+    small[0] = False
+    company = cv2.blur((stands_out > np.float32(0.4) * least).astype(np.float32), (AROUND + 1, AROUND + 1))
+    spots: Mask = small[labels] & (company < CROWD)
+    return grown(spots, 1)
 
 
 OPERATION = Operation(
