@@ -81,7 +81,8 @@ def _oil(rgb: Floats, texture: Floats, unit: float) -> Floats:
     height = blurred(luminance(paint), 0.6 * unit + 0.3) + 0.02 * texture
     across, down = cv2.Sobel(height, -1, 1, 0, scale=0.25), cv2.Sobel(height, -1, 0, 1, scale=0.25)
     relief = np.clip((across + down) * unit * 0.7, -0.12, 0.12)
-    return paint + relief[..., None]
+    outcome: Floats = paint + relief[..., None]
+    return outcome
 
 
 def _sepia(rgb: Floats, texture: Floats, _unit: float) -> Floats:

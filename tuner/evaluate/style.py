@@ -94,8 +94,10 @@ def _plain(case: Case, features: Features, seconds: float, work: Work) -> Floats
     until, recipe = time.thread_time() + seconds, Recipe()
     objective = Objective(features, case.given.rgb, case.truth.rgb)
     picture = to_tensor(case.given.rgb).clone().requires_grad_(True)
-    endless = {"max_iter": 10**9, "max_eval": 10**9, "tolerance_grad": 0, "tolerance_change": 0}
-    descent = torch.optim.LBFGS([picture], history_size=50, line_search_fn="strong_wolfe", **endless)
+    endless = 10**9
+    descent = torch.optim.LBFGS(
+        [picture], 1, endless, endless, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
     least, best = float("inf"), case.given.rgb
 
     def loss() -> float:
@@ -104,12 +106,12 @@ def _plain(case: Case, features: Features, seconds: float, work: Work) -> Floats
         descent.zero_grad()
         content, style = objective.losses(picture)
         total = recipe.alpha * content + recipe.beta * style
-        if float(total) < least:
-            least, best = float(total), to_array(picture)
+        if total.item() < least:
+            least, best = total.item(), to_array(picture)
         if time.thread_time() > until:
             raise TimeoutError
         torch.autograd.backward(total)
-        return float(total)
+        return total.item()
 
     step: Callable[[Callable[[], float]], object] = descent.step
     with suppress(TimeoutError):
