@@ -86,7 +86,9 @@ def test_the_guided_filter_agrees_with_its_formula() -> None:
     random = np.random.default_rng(0)
     guide, values = random.random((2, 9, 9)).astype(np.float32)
     flat = guided(values, np.full_like(guide, 0.5), 1, 1e-2)  # with a flat guide it is a mean of means
-    inner = np.mean([values[3 + row : 6 + row, 3 + column : 6 + column].mean() for row in (-1, 0, 1) for column in (-1, 0, 1)])
+    inner = np.mean(
+        [values[3 + row : 6 + row, 3 + column : 6 + column].mean() for row in (-1, 0, 1) for column in (-1, 0, 1)]
+    )
     assert flat[4, 4] == pytest.approx(inner, abs=1e-5)
     assert np.allclose(guided(guide, guide, 2, 0), guide, atol=1e-3)  # an edge that guides itself stays
 

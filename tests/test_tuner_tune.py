@@ -1,5 +1,6 @@
 """One outcome from beginning to end: beside the original, indexed, with a record from which it can be made again."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,14 @@ from tuner.operations import get_operation
 from tuner.previews import Previews
 from tuner.references import settled
 from tuner.tune import Tuner
+
+
+def look(path: Path | None) -> Image.Image:
+    """A picture file, loaded and closed."""
+    assert path is not None
+    with Image.open(path) as image:
+        image.load()
+        return image
 
 
 class Quiet:
@@ -78,7 +87,7 @@ def test_an_outcome_lies_beside_its_original_and_is_found_at_once(photographs: C
         (edit,) = edits_of(connection, 1)
     assert (edit.operation, edit.seed, edit.job, edit.owner, edit.parent) == ("tone", 7, 5, "ann", 1)
     assert edit.parameters["exposure"] == 0.5 and edit.source_type == "algorithmicallyEnhanced"
-    assert Image.open(made.path).getexif()[0x010F] == "Kodak"
+    assert look(made.path).getexif()[0x010F] == "Kodak"
 
 
 def test_the_file_carries_how_it_was_made(photographs: Collection) -> None:
@@ -104,7 +113,7 @@ def test_an_edit_is_made_again_with_the_same_pixels(
     once_more = again(tuner, made.picture)
     assert once_more.same and once_more.apart == 0
     assert made.path is not None
-    Image.open(made.path).rotate(180).save(made.path)
+    look(made.path).rotate(180).save(made.path)
     photographs.index([made.path])
     changed = photographs.catalog.find(path=made.path)
     assert changed != made.picture, "another content is another picture, which no operation made"
@@ -145,7 +154,7 @@ def test_another_place_for_outcomes(photographs: Collection, tmp_path: Path) -> 
     tuner = Tuner(photographs)
     assert run(tuner, "tone", exposure="0.2", folder=tmp_path / "out").path == tmp_path / "out/astronaut.tone.jpg"
     made = run(tuner, "tone", exposure="0.3", folder=tmp_path / "new.png").path
-    assert made == tmp_path / "new.png" and Image.open(made).format == "PNG"
+    assert made == tmp_path / "new.png" and look(made).format == "PNG"
 
 
 def test_a_preview_joins_nothing(photographs: Collection, tmp_path: Path) -> None:
@@ -230,7 +239,7 @@ def test_previews_are_kept(photographs: Collection) -> None:
     tuner = Tuner(photographs)
     previews = Previews(photographs, tuner.pictures)
     first = previews.preview(1, "tone", {"exposure": "0.5"}, size=128)
-    assert Image.open(__import__("io").BytesIO(first)).size == (128, 128)
+    assert Image.open(io.BytesIO(first)).size == (128, 128)
     assert len(list((photographs.settings.cache / "previews").glob("*.webp"))) == 1
     assert previews.preview(1, "tone", {"exposure": 0.5}, size=128) == first
     assert len(list((photographs.settings.cache / "previews").glob("*.webp"))) == 1
