@@ -56,7 +56,7 @@ def dehaze(picture: Raster, parameters: DehazeParameters, work: Work) -> Raster:
     """
     small = reduced(picture.rgb, _SIDE)
     haze = find_haze(small, parameters.patch)
-    strength = 0.9 * haze.certainty if parameters.strength is None else parameters.strength
+    strength = 0.95 * haze.certainty if parameters.strength is None else parameters.strength
     if strength == 0:
         return picture.with_rgb(picture.rgb)
     slope, offset = _along_edges(haze.veil, luminance(small), max(1, max(small.shape) // 16), 1e-3)
