@@ -40,7 +40,8 @@ def test_a_dark_photograph_comes_nearer_to_what_it_was(method: str) -> None:
 
 
 def test_a_well_lit_photograph_hardly_changes() -> None:
-    assert psnr(photograph(), brightened(photograph())) > 24
+    bright = photograph() ** 0.6  # the astronaut wears much that is dark
+    assert psnr(bright, brightened(bright)) > 24
 
 
 def test_strength_is_how_far_it_goes() -> None:
@@ -79,7 +80,7 @@ def test_steadied_noise_has_variance_one(grain: Grain) -> None:
 
 def test_parts_fit_together() -> None:
     dark = noisy(photograph() ** 2, 1 / 500, 1e-4)
-    assert np.abs(brightened(dark, tile=100) - brightened(dark)).max() <= 1 / 255
+    assert np.abs(brightened(dark, tile=60) - brightened(dark)).max() <= 1 / 255
 
 
 def test_the_guided_filter_agrees_with_its_formula() -> None:

@@ -16,7 +16,7 @@ _SIDE = 512
 _CLEAR, _HAZY = 0.02, 0.12
 """Twentieth part of the dark channel: at or below the first a picture has no haze, from the second on it surely has.
 
-Of 150 photographs of Flickr8k three in four are below 0.03."""
+Of 150 photographs of Flickr8k three in four have 0 there, nine in ten less than 0.04."""
 _LEAST = 0.15
 """Of light from things that must come through for them to be brought back."""
 
@@ -56,7 +56,7 @@ def dehaze(picture: Raster, parameters: DehazeParameters, work: Work) -> Raster:
     """
     small = reduced(picture.rgb, _SIDE)
     haze = find_haze(small, parameters.patch)
-    strength = 0.9 * haze.certainty if parameters.strength is None else parameters.strength
+    strength = 0.95 * haze.certainty if parameters.strength is None else parameters.strength
     if strength == 0:
         return picture.with_rgb(picture.rgb)
     slope, offset = _along_edges(haze.veil, luminance(small), max(1, max(small.shape) // 16), 1e-3)

@@ -79,7 +79,7 @@ def _line(brightness: NDArray[np.floating], variance: NDArray[np.floating], leas
     return Grain(float(slope), max(float(base), least))
 
 
-def without_grain(rgb: Floats, grain: Grain, threshold: float = 2.5, stride: int = 2) -> Floats:
+def without_grain(rgb: Floats, grain: Grain, threshold: float = 2.5, stride: int = 3) -> Floats:
     """[h, w, 3] in 0..1 without noise weaker than `threshold` deviations; local, within 8 pixels.
 
     Overlapping blocks of 8 pixels, whose weak DCT coefficients are dropped (Yu and Sapiro 2011), after the noise has
