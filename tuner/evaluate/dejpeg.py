@@ -32,8 +32,7 @@ def _coded(pixels: Pixels, quality: int) -> Pixels:
         *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
     ]
     data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), options)[1]
-    decoded: Pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-    return decoded
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
 def _methods(quality: int, work: Work) -> Mapping[str, Callable[[Case], Floats]]:
@@ -56,6 +55,6 @@ def shifted(rgb: Floats, quality: int) -> Floats:
     pixels, total = to_bytes(rgb), np.zeros_like(rgb)
     for down in range(8):
         for right in range(8):
-            moved = cv2.copyMakeBorder(pixels, down, 0, right, 0, cv2.BORDER_REFLECT)
+            moved = np.asarray(cv2.copyMakeBorder(pixels, down, 0, right, 0, cv2.BORDER_REFLECT), np.uint8)
             total += _coded(moved, quality)[down:, right:]
     return total / np.float32(64 * 255)
