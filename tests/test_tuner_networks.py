@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
-from spandrel.architectures.DnCNN import DnCNN
 
 from indexer.config import Settings
 from indexer.errors import CapacityError, NotFoundError, StoppedError, TuneError
@@ -77,7 +76,7 @@ def test_a_network_that_repairs(tmp_path: Path, picture: Floats, work: Work) -> 
 
 def test_a_network_for_grey_does_channel_after_channel(tmp_path: Path, picture: Floats, work: Work) -> None:
     torch.manual_seed(0)
-    network = DnCNN(in_nc=1, out_nc=1, nc=8, nb=4, act_mode="R").eval()
+    network = Compact(num_in_ch=1, num_out_ch=1, num_feat=4, num_conv=1, upscale=1).eval()
     path = tmp_path / "grey.pth"
     torch.save(network.state_dict(), path)
     wanted = np.concatenate([whole(network, picture[..., number, None]) for number in range(3)], axis=2)
