@@ -39,6 +39,8 @@ def estimated(grey: Floats, noise: float, work: Work, kinds: tuple[Kind, ...] = 
     power, plus noise. Motion and disks show by their zeros, bells by a fall that no power law has.
     """
     power = spectrum(grey)
+    if power.max() < noise**2:  # nothing is to be seen in it
+        return Blur("none", np.ones((1, 1), np.float32))
     rows, columns = np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :]
     distance = np.hypot(rows, columns)
     # Upright and level edges of the things shown would be taken for motion, and what is coarse is no blur's doing.
