@@ -251,7 +251,7 @@ class _Search:
         return filled
 
     def _usable(self, places: Places) -> Mask:
-        inside: Mask = ((places >= 0) & (places < self.hole.shape)).all(axis=1)
+        inside: Mask = np.asarray(((places >= 0) & (places < self.hole.shape)).all(axis=1))
         safe = np.where(inside[:, None], places, 0)
         usable: Mask = inside & self.usable[safe[:, 0], safe[:, 1]]
         return usable
