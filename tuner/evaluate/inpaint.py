@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from indexer.errors import UsageError
-from indexer.types import Floats
+from indexer.types import Floats, Pixels
 from tuner.evaluate.comparison import MEASURES, OURS, Case, Measure, Row, Truth, compare
 from tuner.evaluate.measures import psnr
 from tuner.raster import Raster
@@ -19,7 +19,7 @@ from tuner.work import Work
 SHARES = (0.10, 0.25)
 SEED = 0
 LETTERS = "abcdefghijkmnopqrstuvwxyz ABCDEFGHKLMNPRSTUVWXYZ 0123456789"
-Draw = Callable[[Mask, np.random.Generator], None]
+Draw = Callable[[Pixels, np.random.Generator], None]
 
 
 def evaluate(truths: Sequence[Truth], work: Work) -> Iterator[Row]:
@@ -43,7 +43,7 @@ def evaluate(truths: Sequence[Truth], work: Work) -> Iterator[Row]:
 
 def drawn(rgb: Floats, draw: Draw, share: float, rng: np.random.Generator) -> Mask:
     """[h, w] of which at least that share is masked."""
-    mask = np.zeros(rgb.shape[:2], np.uint8)
+    mask: Pixels = np.zeros(rgb.shape[:2], np.uint8)
     while mask.mean() < share:
         draw(mask, rng)
     return mask.astype(bool)
@@ -62,25 +62,25 @@ def _hidden(case: Case, made: Floats, masks: dict[str, Mask]) -> float:
     return psnr(case.truth.rgb[hole], made[hole])
 
 
-def _text(mask: Mask, rng: np.random.Generator) -> None:
+def _text(mask: Pixels, rng: np.random.Generator) -> None:
     word = "".join(rng.choice(list(LETTERS), 8))
     place = int(rng.integers(-20, mask.shape[1])), int(rng.integers(0, mask.shape[0] + 10))
-    cv2.putText(mask.view(np.uint8), word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.5, 0.9)), 1, 2)
+    cv2.putText(mask, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.5, 0.9)), 1, 2)
 
 
-def _stroke(mask: Mask, rng: np.random.Generator) -> None:
+def _stroke(mask: Pixels, rng: np.random.Generator) -> None:
     height, width = mask.shape
     reach = max(1, max(height, width) // 5)
     turns = rng.integers(-reach, reach + 1, (int(rng.integers(3, 7)), 2))
     points = np.cumsum(np.vstack([rng.integers(0, (width, height)), turns]), axis=0)
-    cv2.polylines(mask.view(np.uint8), [points.astype(np.int32)], False, 1, int(rng.integers(6, 16)))
+    cv2.polylines(mask, [points.astype(np.int32)], False, 1, int(rng.integers(6, 16)))
 
 
-def _box(mask: Mask, rng: np.random.Generator) -> None:
+def _box(mask: Pixels, rng: np.random.Generator) -> None:
     side = min(mask.shape)
     height, width = rng.integers(max(1, side // 10), max(2, side // 4), 2)
     top, left = rng.integers(0, mask.shape[0] - height + 1), rng.integers(0, mask.shape[1] - width + 1)
-    mask[top : top + height, left : left + width] = True
+    mask[top : top + height, left : left + width] = 1
 
 
 KINDS: dict[str, Draw] = {"text": _text, "strokes": _stroke, "boxes": _box}

@@ -6,7 +6,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from indexer.types import Floats
+from indexer.types import Floats, Pixels
 from tuner.evaluate.comparison import MEASURES, OURS, Case, Row, Truth, compare
 from tuner.raster import Raster, from_bytes, to_bytes
 from tuner.repair.masks import Mask, grown
@@ -66,7 +66,7 @@ def agreement(found: Mask, true: Mask) -> tuple[float, float, float]:
     return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
 
 
-def _scratch(over: np.ndarray, rng: np.random.Generator) -> None:
+def _scratch(over: Pixels, rng: np.random.Generator) -> None:
     height, width = over.shape
     count, angle = int(rng.integers(3, 8)), rng.uniform(0, 2 * np.pi)
     length = rng.uniform(0.15, 0.8) * max(height, width) / count
@@ -78,11 +78,11 @@ def _scratch(over: np.ndarray, rng: np.random.Generator) -> None:
     cv2.polylines(over, [eighths], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA, 3)
 
 
-def _speck(over: np.ndarray, rng: np.random.Generator) -> None:
+def _speck(over: Pixels, rng: np.random.Generator) -> None:
     centre = int(rng.uniform(0, over.shape[1])), int(rng.uniform(0, over.shape[0]))
     axes = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     cv2.ellipse(over, centre, axes, rng.uniform(0, 180), 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
 
 
 def _median(case: Case, side: int) -> Floats:
-    return from_bytes(cv2.medianBlur(to_bytes(case.given.rgb), side)).rgb
+    return from_bytes(cv2.medianBlur(to_bytes(case.given.rgb), side).astype(np.uint8, copy=False)).rgb

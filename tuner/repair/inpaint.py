@@ -117,8 +117,8 @@ def _by_model(rgb: Floats, hole: Mask, work: Work) -> Floats:
     if scale == 1:
         return inpaint_with(path, rgb, hole, work)
     size = (max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    missing = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    missing: Mask = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     made = cv2.resize(inpaint_with(path, small, missing, work), hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
     work.note(f"The model filled a hole at {scale:.0%} of its size: it is softer than what is around.")
     return np.where(hole[..., None], made, rgb).astype(np.float32)

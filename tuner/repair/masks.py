@@ -102,9 +102,9 @@ def _from_picture(reference: str, picture: Raster, work: Work) -> Mask:
             f"The mask {reference} is {found.size[0]} x {found.size[1]} pixels, the picture {whole[0]} x {whole[1]}: "
             "give a mask of the picture's size."
         )
-    white = luminance(found.rgb) * (1 if found.alpha is None else found.alpha)
+    white: Floats = luminance(found.rgb) * (1 if found.alpha is None else found.alpha)
     if found.size != picture.size:
-        white = cv2.resize(white, (width, height), interpolation=cv2.INTER_AREA)
+        white = cv2.resize(white, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     chosen: Mask = white >= 0.5
     return chosen
 
@@ -127,8 +127,9 @@ def _from_box(box: tuple[int, int, int, int], picture: Raster, work: Work) -> Ma
     if width < 1 or height < 1:
         raise UsageError(f"box is {width} x {height} pixels: width and height, the last two numbers, must be positive.")
     (left, top), (right, bottom) = _inside("box", [(x, y), (x + width, y + height)], picture, work, 1)
-    mask = np.zeros(picture.rgb.shape[:2], bool)
-    mask[min(top, mask.shape[0] - 1) : max(bottom, top + 1), min(left, mask.shape[1] - 1) : max(right, left + 1)] = True
+    columns, rows = picture.size
+    mask = np.zeros((rows, columns), bool)
+    mask[min(top, rows - 1) : max(bottom, top + 1), min(left, columns - 1) : max(right, left + 1)] = True
     return mask
 
 
@@ -175,8 +176,8 @@ def _outlined(region: Mask, picture: Raster, work: Work) -> Mask:
     guess[inner] = cv2.GC_PR_FGD
     guess[cv2.erode(inner.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)] = cv2.GC_FGD
     cv2.setRNGSeed(work.seed % 2**31)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(to_bytes(small), guess, None, *models, 5, cv2.GC_INIT_WITH_MASK)
+    object_model, rest_model = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(to_bytes(small), guess, (0, 0, 1, 1), rest_model, object_model, 5, cv2.GC_INIT_WITH_MASK)
     kept = ((guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)).astype(np.float32)
     fitted: Mask = cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
     return fitted if fitted.any() else region

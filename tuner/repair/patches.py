@@ -50,10 +50,10 @@ def complete(rgb: Floats, hole: Mask, seed: int, step: Step) -> Floats:
     rest = [(-side) % factor for side in hole.shape]
     size = tuple((side + more) // factor for side, more in zip(hole.shape, rest, strict=True))
     padded = cv2.copyMakeBorder(rgb, 0, rest[0], 0, rest[1], cv2.BORDER_REPLICATE)
-    small = cv2.resize(padded, size[::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(padded, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
     missing = cv2.copyMakeBorder(hole.astype(np.uint8), 0, rest[0], 0, rest[1], cv2.BORDER_CONSTANT, value=1)
     # Half known is not enough here: what a match has must be known at full size too.
-    coarse = cv2.resize(missing.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0
+    coarse: Mask = cv2.resize(missing.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0
     filled, moves = _complete(small, coarse, seed, step)
     return _detailed(rgb, hole, small, filled, moves, factor)
 
@@ -103,8 +103,8 @@ def _sampled(small: Floats, places: Places, factor: int) -> Floats:
     # In squares, since OpenCV takes no more than 32,767 rows.
     side = int(np.ceil(np.sqrt(len(places))))
     column, row = (np.pad(one, (0, side * side - len(one))).reshape(side, side) for one in (column, row))
-    values: Floats = cv2.remap(small, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return values.reshape(-1, 3)[: len(places)]
+    values = cv2.remap(small, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(-1, 3)[: len(places)].astype(np.float32, copy=False)
 
 
 def smooth(rgb: Floats, hole: Mask, flag: int = cv2.INPAINT_TELEA) -> Floats:
@@ -251,9 +251,9 @@ class _Search:
         return filled
 
     def _usable(self, places: Places) -> Mask:
-        inside = ((places >= 0) & (places < self.hole.shape)).all(axis=1)
-        row, column = np.where(inside[:, None], places, 0).T
-        usable: Mask = inside & self.usable[row, column]
+        inside: Mask = np.asarray(((places >= 0) & (places < self.hole.shape)).all(axis=1))
+        safe = np.where(inside[:, None], places, 0)
+        usable: Mask = inside & self.usable[safe[:, 0], safe[:, 1]]
         return usable
 
 
@@ -261,9 +261,8 @@ def _patches(rgb: Floats, centres: Places) -> Floats:
     """[n, 147]: the values around each centre; beyond the picture they are mirrored."""
     reach = PATCH // 2
     padded = cv2.copyMakeBorder(rgb, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (PATCH, PATCH), axis=(0, 1))  # type: ignore[call-overload]
-    gathered: Floats = windows[centres[:, 0], centres[:, 1]].reshape(len(centres), -1)
-    return gathered
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (PATCH, PATCH), axis=(0, 1))
+    return windows[centres[:, 0], centres[:, 1]].reshape(len(centres), -1).astype(np.float32, copy=False)
 
 
 def _described(rgb: Floats, centres: Places, basis: Floats) -> Floats:

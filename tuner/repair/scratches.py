@@ -87,7 +87,7 @@ def _lines(plane: Floats, parameters: ScratchesParameters, work: Work) -> Mask:
         np.maximum(score, response / (LEAST + TEXTURE * _usual(response)), out=score)
     lines = np.zeros(plane.shape, bool)
     for level in LEVELS:
-        labels = cv2.connectedComponents((score > level).astype(np.uint8))[1]
+        labels = cv2.connectedComponents((score > level).astype(np.uint8))[1].astype(np.int32, copy=False)
         like = _features(labels, score) @ WEIGHTS[1:] + WEIGHTS[0]
         kept = like > 2.3 - 4 * parameters.sensitivity
         kept[0] = False
@@ -114,7 +114,8 @@ def _features(labels: NDArray[np.int32], score: Floats) -> NDArray[np.float64]:
     np.maximum.at(highest, flat, score.ravel())
     average = np.maximum(average, 1e-6)
     features = np.stack((length, width / length, area / (length * width), average, highest / average), axis=1)
-    return np.log(np.maximum(features, 1e-6))
+    logarithms: NDArray[np.float64] = np.log(np.maximum(features, 1e-6))
+    return logarithms
 
 
 def _standing_out(plane: Floats, thick: int, work: Work) -> Floats:
@@ -133,7 +134,7 @@ def _standing_out(plane: Floats, thick: int, work: Work) -> Floats:
         work.step(0, 1, "looking for scratches")
         across = rows * np.cos(angle) - columns * np.sin(angle)
         kernel = np.clip(1 - np.abs(across), 0, 1)
-        along = cv2.filter2D(padded, -1, (kernel / kernel.sum()).astype(np.float32))
+        along = cv2.filter2D(padded, -1, (kernel / kernel.sum()).astype(np.float32)).astype(np.float32, copy=False)
 
         def beside(pixels: int, along: Floats = along, angle: float = angle) -> Floats:
             down, right = round(pixels * np.cos(angle)) + border, -round(pixels * np.sin(angle)) + border
@@ -150,7 +151,7 @@ def _usual(response: Floats) -> Floats:
     small = cv2.resize(response, size, interpolation=cv2.INTER_AREA)
     levels = np.clip(small * 1000, 0, 255).astype(np.uint8)
     median = cv2.medianBlur(levels, 2 * (AROUND // 4) + 1).astype(np.float32) / 1000
-    return cv2.resize(median, response.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(median, response.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def _fitted(grey: Floats, lines: Mask, width: int) -> Mask:
@@ -167,7 +168,7 @@ def _specks(plane: Floats, parameters: ScratchesParameters) -> Mask:
     """Small bright spots that stand alone, far brighter than all around them."""
     side = 2 * parameters.width + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    stands_out = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel)
+    stands_out = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel).astype(np.float32, copy=False)
     least = np.float32(2 - 1.6 * parameters.sensitivity) * (SPECK + 4 * _usual(stands_out))
     labels, boxes = cv2.connectedComponentsWithStats((stands_out > least).astype(np.uint8))[1:3]
     small = (boxes[:, cv2.CC_STAT_AREA] >= 3) & (boxes[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1] <= side).all(
