@@ -8,8 +8,8 @@ import numpy as np
 
 from indexer.types import Floats
 from tuner.raster import Raster
-from tuner.repair.lab import coloured, mean_chroma, to_lab
 from tuner.repair.grey_patches import describe
+from tuner.repair.lab import coloured, mean_chroma, to_lab
 from tuner.repair.swatches import shares
 
 COLOURLESS = 2.0
@@ -59,7 +59,9 @@ def votes(seen: Floats, examples_seen: Floats, chroma: Floats, swatches: Floats)
     Both are given as one `View` sees them; nearness is the cosine of the angle between them.
     """
     known = shares(chroma, swatches)
-    query, base = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-6) for each in (seen, examples_seen))
+    query, base = (
+        each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-6) for each in (seen, examples_seen)
+    )
     count = min(_NEIGHBOURS, len(base))
     found = np.empty((len(query), len(swatches)), np.float32)
     for start in range(0, len(query), _AT_ONCE):
@@ -70,3 +72,8 @@ def votes(seen: Floats, examples_seen: Floats, chroma: Floats, swatches: Floats)
         weight /= weight.sum(1, keepdims=True)
         found[start : start + _AT_ONCE] = np.einsum("nk,nks->ns", weight, known[nearest])
     return found
+
+
+def _unit(rows: Floats) -> Floats:
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return unit
