@@ -85,7 +85,7 @@ def test_transport_brings_texture_that_colours_alone_do_not(work: Work) -> None:
     picture, reference = scene(128, 128), stripes(128, 128)
     slopes = [np.abs(np.diff(luminance(one), axis=1)).mean() for one in (reference, match_colours(picture, reference))]
     made = np.abs(np.diff(luminance(transported(picture, reference, work)), axis=1)).mean()
-    assert abs(made - slopes[0]) < 0.7 * abs(slopes[1] - slopes[0])
+    assert made > 4 * slopes[1] and abs(made - slopes[0]) < 0.95 * abs(slopes[1] - slopes[0])
 
 
 def test_transport_to_itself_changes_little(work: Work) -> None:
@@ -100,7 +100,7 @@ def test_the_losses_are_those_of_the_formula(toy: Features) -> None:
     by_hand = []
     for one, other in zip(found[0], wanted[0], strict=True):
         first, second = (
-            np.einsum("cyx,dyx->cd", a[0], a[0]) / a[0, 0].numpy().size for a in (one.numpy(), other.numpy())
+            np.einsum("cyx,dyx->cd", a[0], a[0]) / a[0, 0].size for a in (one.numpy(), other.numpy())
         )
         by_hand.append(((first - second) ** 2).sum() / (second**2).sum())
     losses = Objective(toy, content, style).losses(to_tensor(made))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FAST_SIZE, FAST_STEPS = 192, 32
 """Of the fast method: pixels on the longer side, and steps."""
+SETTLING = 0.9
+"""By what part steps become shorter."""
 SMALLEST = 32
 """Pixels on a side that the networks need."""
 
@@ -151,10 +153,9 @@ def restyled(
         base = fitted(start, size)
         objective = Objective(features, fitted(content, size), fitted(style, size))
         given = base + resized(outcome - fitted(start, max(outcome.shape[:2])), base)
-        enough = _enough(
-            recipe, before, max(1, round(recipe.steps * share)), seconds * share, f"style at {size} px", work
-        )
-        outcome, taken = _descended(objective, np.clip(given, 0, 1), recipe, enough)
+        steps = max(1, round(recipe.steps * share))
+        progress = _progress(recipe, before, steps, seconds * share, f"style at {size} px", work)
+        outcome, taken = _descended(objective, np.clip(given, 0, 1), recipe, progress)
         before += taken
     return outcome
 
@@ -169,15 +170,15 @@ def quickly_restyled(
     return carried(start, begun, restyled(fitted(content, size), style, begun, features, quick, work), 1)
 
 
-def _enough(recipe: Recipe, before: int, steps: int, seconds: float, what: str, work: Work) -> Callable[[int], bool]:
-    """Whether so many steps, or seconds, are over at one size; it reports on the way."""
-    until = time.thread_time() + seconds
+def _progress(recipe: Recipe, before: int, steps: int, seconds: float, what: str, work: Work) -> Callable[[int], float]:
+    """How much of the steps or seconds of one size is over, 1 at the end; it reports on the way."""
+    started = time.thread_time()
 
-    def enough(taken: int) -> bool:
+    def progress(taken: int) -> float:
         work.step(min(before + taken, recipe.steps), recipe.steps, what)
-        return time.thread_time() > until if seconds else taken >= steps
+        return (time.thread_time() - started) / seconds if seconds else taken / steps
 
-    return enough
+    return progress
 
 
 def _sizes(longest: int) -> list[int]:
@@ -186,12 +187,13 @@ def _sizes(longest: int) -> list[int]:
 
 
 def _descended(
-    objective: Objective, start: Floats, recipe: Recipe, enough: Callable[[int], bool]
+    objective: Objective, start: Floats, recipe: Recipe, progress: Callable[[int], float]
 ) -> tuple[Floats, int]:
-    """The picture [h, w, 3] that Adam comes to from another until it is enough, and the steps taken.
+    """The picture [h, w, 3] that Adam comes to from another, and the steps taken.
 
     What is changed are the bands of a Laplacian pyramid and not the pixels: coarse shapes and colours then move as
     quickly as fine ones (Kolkin et al. 2019), and the fine ones grow less noise.
+    Steps become shorter on the way, which settles what the first ones stirred up.
     """
     import torch
 
@@ -199,7 +201,9 @@ def _descended(
     rates = [recipe.rate * share for share in (0.5, 0.8, *[1.0] * len(bands))]
     descent = torch.optim.Adam([{"params": [band], "lr": rate} for band, rate in zip(bands, rates, strict=False)])
     taken = 0
-    while not enough(taken):
+    while (done := progress(taken)) < 1:
+        for group, rate in zip(descent.param_groups, rates, strict=False):
+            group["lr"] = rate * (1 - SETTLING * done)
         descent.zero_grad()
         made = _joined(bands)
         content, style = objective.losses(made)

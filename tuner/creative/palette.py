@@ -72,7 +72,8 @@ def recoloured(colours: Floats, picture: Floats, wanted: Floats, keep_luminance:
     if keep_luminance:
         moves[:, 0] = 0
     moved = points + _spread(points, found, shares, moves)
-    return into_gamut(from_lab(moved.reshape(colours.shape)))
+    # The difference frees the outcome of what OpenCV's tables round on both ways.
+    return into_gamut(colours + from_lab(moved.reshape(colours.shape)) - from_lab(points.reshape(colours.shape)))
 
 
 def palette(lab: Floats) -> tuple[Floats, Floats]:
