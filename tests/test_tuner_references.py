@@ -71,3 +71,13 @@ def test_a_data_url_is_kept_too(home: Settings, tmp_path: Path) -> None:
 def test_what_is_no_picture_is_refused(home: Settings, reference: str, files: bool, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"reference|kept"):
         settled(EXPOSURE, {"reference": reference}, home, files=files)
+
+
+def test_other_files_are_named_on_this_machine_only(home: Settings, tmp_path: Path) -> None:
+    upscale, weights = get_operation("upscale"), tmp_path / "net.safetensors"
+    weights.write_bytes(b"x")
+    assert settled(upscale, {"weights": str(weights)}, home, files=True) == {"weights": str(weights)}
+    with pytest.raises(UsageError, match="over the network"):
+        settled(upscale, {"weights": str(weights)}, home, files=False)
+    with pytest.raises(NotFoundError, match="there is no file"):
+        settled(upscale, {"weights": str(tmp_path / "none.pth")}, home, files=True)

@@ -99,9 +99,7 @@ def test_the_losses_are_those_of_the_formula(toy: Features) -> None:
     target = toy.maps(to_tensor(content))[1].numpy()
     by_hand = []
     for one, other in zip(found[0], wanted[0], strict=True):
-        first, second = (
-            np.einsum("cyx,dyx->cd", a[0], a[0]) / a[0, 0].size for a in (one.numpy(), other.numpy())
-        )
+        first, second = (np.einsum("cyx,dyx->cd", a[0], a[0]) / a[0, 0].size for a in (one.numpy(), other.numpy()))
         by_hand.append(((first - second) ** 2).sum() / (second**2).sum())
     losses = Objective(toy, content, style).losses(to_tensor(made))
     assert float(losses[0]) == pytest.approx(((found[1].numpy() - target) ** 2).mean() / target.var(ddof=1), rel=1e-3)

@@ -1,5 +1,6 @@
 """Outcomes that are kept: written beside the original, indexed at once, their lineage noted."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,11 @@ class Keeper:
 
     def _recipe(self, made: Made, task: Task, record: Record | None) -> Recipe:
         parameters = made.recorded()
-        spec = find(made.method.model) if made.method.model else None
         return Recipe(
             made.operation.name,
             parameters,
             self._references(made.operation, parameters),
-            made.method.model,
-            spec.sha256 if spec else None,
+            *_model(made),
             task.seed,
             record.hash if record else None,
             record.id if record else None,
@@ -157,3 +156,15 @@ class Keeper:
             return None
         credentials = Credentials(chain, key)
         return lambda data, format: signed(data, format, recipe, kind, credentials, source)
+
+
+def _model(made: Made) -> tuple[str | None, str | None]:
+    """Name and SHA-256 of the model that was used: of the table, or a file that the user named."""
+    if made.method.model is not None:
+        spec = find(made.method.model)
+        return made.method.model, spec.sha256 if spec else None
+    named = getattr(made.parameters, made.method.name, None) if made.method.name in made.operation.files else None
+    if not isinstance(named, str):
+        return None, None
+    with Path(named).open("rb") as file:
+        return Path(named).name, hashlib.file_digest(file, "sha256").hexdigest()

@@ -84,6 +84,8 @@ class Operation:
     """The parameter that takes further pictures, where one outcome is made from several."""
     references: tuple[str, ...] = ()
     """Parameters that name pictures or masks: `12`, `#12`, or a file."""
+    files: tuple[str, ...] = ()
+    """Parameters that name other files of this machine, such as weights: never taken over the network."""
 
     def resolve(self, parameters: Parameters, work: Work) -> Method:
         """The method that will be used: the one asked for, or the first whose model is here.

@@ -40,10 +40,11 @@ def settled(operation: Operation, given: Mapping[str, Any], settings: Settings, 
     With `files`, a reference may be a path; without, only an id or a data URL: what comes over the network must not
     read this machine's disk. Raises UsageError, NotFoundError, PictureError for what is no picture, DiskFullError.
     """
-    names = {*operation.references, *filter(None, [operation.gathers])}
+    pictures = partial(_settle, settings=settings, files=files)
+    settle = dict.fromkeys([*operation.references, *filter(None, [operation.gathers])], pictures)
+    settle |= dict.fromkeys(operation.files, partial(_file, files=files))
     return {
-        name: _each(value, partial(_settle, name, settings=settings, files=files)) if name in names else value
-        for name, value in given.items()
+        name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in given.items()
     }
 
 
@@ -85,6 +86,16 @@ def _settle(name: str, reference: str, *, settings: Settings, files: bool) -> st
         return _keep(read_file(path, Limits.of(settings)), name, settings)
     except PictureError as error:
         raise PictureError(f"{name}: {path} can't be used: {error}.") from error
+
+
+def _file(name: str, path: str, *, files: bool) -> str:
+    """Another file of this machine, by its absolute path."""
+    if not files:
+        raise UsageError(f"{name} names a file of this machine: that can't be asked for over the network.")
+    found = Path(path).expanduser().absolute()
+    if not found.is_file():
+        raise NotFoundError(f"{name}: there is no file {found}.")
+    return str(found)
 
 
 def _decoded(name: str, url: str) -> bytes:

@@ -145,4 +145,5 @@ OPERATION = Upscale(
         ),
     ),
     resizes=True,
+    files=("weights",),
 )
