@@ -16,9 +16,12 @@ from tuner.operation import Method, Operation, Parameters
 from tuner.raster import Raster
 from tuner.repair.inpaint import fill
 from tuner.repair.masks import Mask, grown
+from tuner.tiles import tiled
 from tuner.work import Work
 
 DIRECTIONS = 12
+HALO = 160
+"""Pixels around a part in which a scratch shows whether it is one."""
 LENGTH = 15
 """Pixels along which a line is averaged."""
 LEAST = 0.02
@@ -71,12 +74,17 @@ def find(rgb: Floats, parameters: ScratchesParameters, work: Work) -> Mask:
     Bright ones are white, more or less, so that they raise the least of the three colours most; dark ones lower the
     greatest. Coloured lines of the scene stand out less there than in luminance.
     """
-    whole = np.zeros(rgb.shape[:2], bool)
-    for plane in (rgb.min(axis=2), 1 - rgb.max(axis=2)):
-        whole |= _lines(plane, parameters, work)
-        if parameters.dust:
-            whole |= _specks(plane, parameters)
-    return whole
+
+    def of_part(part: Floats) -> Floats:
+        whole = np.zeros(part.shape[:2], bool)
+        for plane in (part.min(axis=2), 1 - part.max(axis=2)):
+            whole |= _lines(plane, parameters, work)
+            if parameters.dust:
+                whole |= _specks(plane, parameters)
+        return whole[..., None].astype(np.float32)
+
+    # A scratch that goes on beyond a part and its halo is told by what lies within.
+    return np.asarray(tiled(of_part, rgb, work, halo=HALO, what="looking for scratches")[..., 0] > 0.5)
 
 
 def _lines(plane: Floats, parameters: ScratchesParameters, work: Work) -> Mask:
@@ -186,5 +194,5 @@ OPERATION = Operation(
     task="repair",
     parameters=ScratchesParameters,
     apply=scratches,
-    methods=(Method("lines", "oriented line filters, hysteresis, biharmonic filling", 8.0, 60),),
+    methods=(Method("lines", "oriented line filters, hysteresis; filled in by Telea's method (2004)", 8.0, 400),),
 )
