@@ -1,7 +1,7 @@
 """Jobs over the network: what is asked for there becomes a job, and whoever follows one hears of every change."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import anyio
@@ -36,18 +36,19 @@ def wanted(engine: Engine, asked: JobIn) -> Wanted:
     )
 
 
-async def events(book: Book, id: int) -> AsyncIterator[str]:
-    """Server-sent events: the job as it stands, whole, now and after every change, until it has ended."""
+async def events(book: Book, id: int, stopping: Callable[[], bool]) -> AsyncIterator[str]:
+    """Server-sent events: the job as it stands, whole, now and after every change, until it has ended or the server
+    is `stopping`."""
     last, said = "", time.monotonic()
-    while True:
+    while not stopping():
         try:
             job = await anyio.to_thread.run_sync(partial(JobWhole.read, book, id))
         except NotFoundError:
             return
-        told = job.model_dump_json()
+        told = job.model_dump_json(exclude={"eta"})  # which is another at every moment
         if told != last:
             last, said = told, time.monotonic()
-            yield f"event: job\ndata: {told}\n\n"
+            yield f"event: job\ndata: {job.model_dump_json()}\n\n"
         elif time.monotonic() - said > _BETWEEN_SIGNS:
             said = time.monotonic()
             yield ": it goes on\n\n"

@@ -42,8 +42,10 @@ def serve(
         note(f"Whoever can reach {host} can see, add and remove pictures: there is no sign-in yet.")
     note(f"Pixloom is at {url} (Ctrl-C stops it).")
     config = uvicorn.Config(server, log_level="warning", timeout_graceful_shutdown=5)
+    running = uvicorn.Server(config)
+    server.state.stopping = lambda: running.should_exit
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        running.run(sockets=[listener])
     return 0
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path as FilePath
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from api.deps import MAX_NAME, Asked, JobBook
@@ -73,11 +73,13 @@ def preview(book: JobBook, id: JobNumber) -> FileResponse:
 
 
 @router.get("/{id}/events", response_class=StreamingResponse)
-def watch(book: JobBook, id: JobNumber) -> StreamingResponse:
+def watch(request: Request, book: JobBook, id: JobNumber) -> StreamingResponse:
     """Server-sent events: the job as it stands, at every change, until it has ended."""
-    book.get(id)
+    book.get(id)  # refused now, while there is still a status to say it with
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events(book, id), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        events(book, id, request.app.state.stopping), media_type="text/event-stream", headers=headers
+    )
 
 
 def _type(path: FilePath) -> str:

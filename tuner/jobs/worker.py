@@ -22,7 +22,7 @@ from tuner.jobs.turns import LEASE, Finished, Turns
 START = "tuner.tune:start"
 """What makes outcomes."""
 _LOG = logging.getLogger(__name__)
-_BETWEEN_LOOKS = 0.2
+_BETWEEN_LOOKS = 0.1
 """Seconds in which a cancelled job is noticed."""
 _BETWEEN_NOTES = 0.5
 _AGAIN = 0.5
