@@ -206,9 +206,9 @@ def _read_cropped(grey: Floats, key: int) -> Mark | None:
         down_by, along_by = divmod(int(np.argmax(shifts)), shifts.shape[1])
         found.append((float(shifts.max() / np.std(match)), (along_by, down_by, width, height)))
     for _, box in sorted(found, reverse=True)[:_PEAKS]:
-        part, (left, top, width, height) = _part(grey, box), _closer(grey, box, pilot)
+        part, (left, top, *size) = _part(grey, box), _closer(grey, box, pilot)
         for along, below in _AROUND:  # strong edges of the picture pull the best fit a little aside
-            mark = _read(_placed(part, (left + along, top + below, width, height)), key)
+            mark = _read(_placed(part, (left + along, top + below, *size)), key)
             if mark is not None:
                 return mark
     return None
