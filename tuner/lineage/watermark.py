@@ -37,7 +37,7 @@ _MARGIN, _PILOT = 30.0, 220.0
 """How far projections onto bits and the known pattern are moved from nought, in grey levels of 0..255."""
 _ROUNDS = 3
 _STEPS_OF_CHANGE = 5
-_STRENGTHS = (1.0, 0.8, 0.6)
+_STRENGTHS = (1.0, 0.8, 0.6, 0.45)
 _LEAST_PSNR = 40.5
 _DOUBTFUL = 8
 """Bits nearest to nought that are tried both ways."""
