@@ -37,7 +37,7 @@ _MARGIN, _PILOT = 30.0, 220.0
 """How far projections onto bits and the known pattern are moved from nought, in grey levels of 0..255."""
 _ROUNDS = 3
 _STEPS_OF_CHANGE = 5
-_STRENGTHS = (1.0, 0.8, 0.6)
+_STRENGTHS = (1.0, 0.8, 0.6, 0.45)
 _LEAST_PSNR = 40.5
 _DOUBTFUL = 8
 """Bits nearest to nought that are tried both ways."""
@@ -206,9 +206,9 @@ def _read_cropped(grey: Floats, key: int) -> Mark | None:
         down_by, along_by = divmod(int(np.argmax(shifts)), shifts.shape[1])
         found.append((float(shifts.max() / np.std(match)), (along_by, down_by, width, height)))
     for _, box in sorted(found, reverse=True)[:_PEAKS]:
-        part, (left, top, width, height) = _part(grey, box), _closer(grey, box, pilot)
+        part, (left, top, *size) = _part(grey, box), _closer(grey, box, pilot)
         for along, below in _AROUND:  # strong edges of the picture pull the best fit a little aside
-            mark = _read(_placed(part, (left + along, top + below, width, height)), key)
+            mark = _read(_placed(part, (left + along, top + below, *size)), key)
             if mark is not None:
                 return mark
     return None
