@@ -91,9 +91,7 @@ def test_a_model_that_isnt_here_is_named_with_its_command(work: Work) -> None:
         OPERATION.resolve(UpscaleParameters(method="dat-light-x3"), work)
 
 
-def test_auto_takes_the_model_of_the_factor(
-    work: Work, quadrupling: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_auto_takes_the_model_of_the_factor(work: Work, quadrupling: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Work, "model", lambda _, name: quadrupling if name == "dat-light-x4" else None)
     assert OPERATION.resolve(UpscaleParameters(factor=4), work).name == "dat-light-x4"
     assert OPERATION.resolve(UpscaleParameters(factor=3), work).name == "quick"

@@ -15,7 +15,7 @@ FIRST, LAST = 10.0, 1000.0
 POWER = 0.8
 """Of the hyper-Laplacian: gradients of natural pictures have heavier tails than a Laplacian's, whose power is 1."""
 TRUST = 0.25
-"""How much the given picture counts, over the variance of its noise; the best of a few on CBSD, as are power and rounds."""
+"""How much the given picture counts, over the variance of its noise; chosen on CBSD, as are power and rounds."""
 
 
 def hyper_laplacian(gradients: Floats, beta: float) -> Floats:
