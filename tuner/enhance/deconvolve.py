@@ -48,7 +48,7 @@ def deconvolve(channel: Floats, kernel: Floats, noise: float, prior: Prior = hyp
         seen = np.conj(blur) * np.fft.rfft2(given)
         spectrum = (seen + beta / trust * pull) / (power + beta / trust * roughness + 1e-9)
         # What lies outside isn't known: it shall say nothing against what was found so far.
-        given = np.fft.irfft2(blur * spectrum, given.shape)
+        given = np.fft.irfft2(blur * spectrum, given.shape).astype(np.float32)
         given[inner] = channel
     outcome: Floats = np.fft.irfft2(spectrum, given.shape)[inner].astype(np.float32)
     return outcome
@@ -68,8 +68,9 @@ def periodic(channel: Floats, kernel: Floats, halo: int) -> Floats:
     inside = down[:, None] * across[None, :]
     blur = transfer(kernel, given.shape)
     for _ in range(3):
-        given = inside * given + (1 - inside) * np.fft.irfft2(blur * np.fft.rfft2(given), given.shape)
-    return given.astype(np.float32)
+        softened = np.fft.irfft2(blur * np.fft.rfft2(given), given.shape).astype(np.float32)
+        given = inside * given + (1 - inside) * softened
+    return given
 
 
 def _taper(side: int, halo: int) -> Floats:
