@@ -78,7 +78,7 @@ def test_edges_do_not_ring(truth: Truth, work: Work) -> None:
     assert error[:8].mean() < 2.5 * error[40:-40, 40:-40].mean()
 
 
-@pytest.mark.parametrize("blur", [BLURS[1], BLURS[4], BLURS[7]])
+@pytest.mark.parametrize("blur", [BLURS[1], BLURS[4], BLURS[8]])
 def test_an_unknown_blur_is_found(blur: DeblurParameters, truth: Truth, work: Work) -> None:
     case = blurred(truth, kernel_of(blur))
     found = estimated(case.given.rgb.mean(axis=2), 1.5 / 255, work)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_parts_cover_a_length_and_their_weights_sum_to_one(length: int, tile: in
     for begin, weight in zip(begins, fades(begins, tile, overlap // 2, 2), strict=True):
         total[begin * 2 : (begin + tile) * 2] += weight
     assert begins[0] == 0 and begins[-1] + tile == length
-    assert all(first + tile - second >= overlap for first, second in zip(begins, begins[1:], strict=False))
+    assert all(first + tile - second >= overlap for first, second in pairwise(begins))
     assert np.allclose(total, 1, atol=1e-6)
 
 

@@ -15,7 +15,7 @@ FIRST, LAST = 10.0, 1000.0
 POWER = 0.8
 """Of the hyper-Laplacian: gradients of natural pictures have heavier tails than a Laplacian's, whose power is 1."""
 TRUST = 0.25
-"""How much the given picture counts, over the variance of its noise; the best of a few on CBSD, as are power and rounds."""
+"""How much the given picture counts, over the variance of its noise; chosen on CBSD, as are power and rounds."""
 
 
 def hyper_laplacian(gradients: Floats, beta: float) -> Floats:
@@ -48,7 +48,7 @@ def deconvolve(channel: Floats, kernel: Floats, noise: float, prior: Prior = hyp
         seen = np.conj(blur) * np.fft.rfft2(given)
         spectrum = (seen + beta / trust * pull) / (power + beta / trust * roughness + 1e-9)
         # What lies outside isn't known: it shall say nothing against what was found so far.
-        given = np.fft.irfft2(blur * spectrum, given.shape)
+        given = np.fft.irfft2(blur * spectrum, given.shape).astype(np.float32)
         given[inner] = channel
     outcome: Floats = np.fft.irfft2(spectrum, given.shape)[inner].astype(np.float32)
     return outcome
@@ -68,8 +68,9 @@ def periodic(channel: Floats, kernel: Floats, halo: int) -> Floats:
     inside = down[:, None] * across[None, :]
     blur = transfer(kernel, given.shape)
     for _ in range(3):
-        given = inside * given + (1 - inside) * np.fft.irfft2(blur * np.fft.rfft2(given), given.shape)
-    return given.astype(np.float32)
+        softened = np.fft.irfft2(blur * np.fft.rfft2(given), given.shape).astype(np.float32)
+        given = inside * given + (1 - inside) * softened
+    return given
 
 
 def _taper(side: int, halo: int) -> Floats:

@@ -72,8 +72,7 @@ def from_file(path: Path) -> Floats:
 def blurred(channels: Floats, kernel: Floats) -> Floats:
     """[h, w] or [h, w, c] convolved with a kernel, reflected at the edges: what a deblurring has to undo."""
     flipped = np.ascontiguousarray(kernel[::-1, ::-1])
-    result: Floats = cv2.filter2D(channels, -1, flipped, borderType=cv2.BORDER_REFLECT)
-    return result
+    return cv2.filter2D(channels, -1, flipped, borderType=cv2.BORDER_REFLECT).astype(np.float32, copy=False)
 
 
 def transfer(kernel: Floats, shape: tuple[int, int]) -> np.ndarray:
@@ -84,4 +83,5 @@ def transfer(kernel: Floats, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _normal(kernel: np.ndarray) -> Floats:
-    return (kernel / kernel.sum()).astype(np.float32)
+    normal: Floats = (kernel / kernel.sum()).astype(np.float32)
+    return normal

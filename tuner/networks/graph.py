@@ -66,8 +66,9 @@ def _export(network: Any, tile: int, path: Path) -> None:
             self.model = network.model
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            self.made: torch.Tensor = network(pixels)
-            return self.made
+            made: torch.Tensor = network(pixels)
+            self.made = made
+            return made
 
     called = Called().eval()
     example = torch.rand(1, network.input_channels, tile, tile, generator=torch.Generator().manual_seed(0))

@@ -69,7 +69,8 @@ def _through(path: Path, network: Any, rgb: Floats, work: Work, what: str) -> Fl
 def _fitting(network: Any, side: int) -> int:
     """The next size at which the network needs no padding of its own."""
     needs = network.size_requirements
-    return -(-max(side, needs.minimum) // needs.multiple_of) * int(needs.multiple_of)
+    multiple = int(needs.multiple_of)
+    return -(-max(side, int(needs.minimum)) // multiple) * multiple
 
 
 def _runner(path: Path, network: Any, rung: Rung, work: Work) -> Callable[[Floats], Floats]:
