@@ -5,6 +5,7 @@ import numpy as np
 
 from indexer.types import Floats
 from tuner.repair.lab import coloured, to_lab
+from tuner.repair.sizes import resized, within
 from tuner.work import Work
 
 _SIDE = 448
@@ -22,18 +23,16 @@ def lay_over(rgb: Floats, chroma: Floats, work: Work) -> Floats:
     (He & Sun 2015), strip by strip.
     """
     height, width = rgb.shape[:2]
-    scale = min(1.0, _SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = to_lab(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))[..., 0] / 100
-    slope, offset = _guided(small, cv2.resize(chroma, size, interpolation=cv2.INTER_LINEAR))
-    slope, offset = (cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in (slope, offset))
+    size = within((height, width), _SIDE)
+    guide = to_lab(resized(rgb, size))[..., 0] / np.float32(100)
+    slope, offset = (resized(each, (height, width)) for each in _guided(guide, resized(chroma, size)))
     outcome = np.empty_like(rgb)
     rows = max(1, _STRIP // width)
     for top in range(0, height, rows):
         work.step(top, height, "laying the colours over the picture")
         part = slice(top, top + rows)
         lightness = to_lab(rgb[part])[..., 0]
-        outcome[part] = coloured(lightness, slope[part] * (lightness[..., None] / 100) + offset[part])
+        outcome[part] = coloured(lightness, slope[part] * (lightness[..., None] / np.float32(100)) + offset[part])
     return outcome
 
 
@@ -43,8 +42,7 @@ def _guided(guide: Floats, values: Floats) -> tuple[Floats, Floats]:
     def mean(array: Floats) -> Floats:
         return np.asarray(cv2.blur(array, (2 * _RADIUS + 1,) * 2, borderType=cv2.BORDER_REFLECT), np.float32)
 
-    values, lead = values.reshape(*guide.shape, 2), guide[..., None]
-    centre, level = mean(guide)[..., None], mean(values)
+    lead, centre, level = guide[..., None], mean(guide)[..., None], mean(values)
     variance = np.maximum(mean(guide**2)[..., None] - centre**2, 0)
     slope = (mean(values * lead) - level * centre) / (variance + np.float32(_SMOOTHNESS))
     return mean(slope), mean(level - slope * centre)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from pydantic import Field, field_validator
 
@@ -16,15 +15,16 @@ from tuner.repair.colour_model import ColourModel, view_of
 from tuner.repair.examples import COLOURLESS, Examples, example, greyed, joined, votes
 from tuner.repair.grey_patches import describe
 from tuner.repair.lab import mean_chroma, to_lab
+from tuner.repair.sizes import resized, within
 from tuner.repair.swatches import choose, decide
 from tuner.repair.teaching import colour_model
 from tuner.work import Pictures, Work
 
 _LOOKED_AT = 320
 """Longest side in pixels at which pictures are compared."""
-_NEIGHBOURS_SHARE = 0.3
+_NEIGHBOURS_SHARE = 0.15
 """Say of the neighbours beside the model's, where there is one."""
-_BOOST, _NEIGHBOURS_BOOST = 1.6, 1.15
+_BOOST, _NEIGHBOURS_BOOST = 1.9, 1.0
 """Factors of chroma, with the model and without: an annealed mean of several possible colours is paler than any of
 them. Measured on Flickr8k's train pictures, some held out."""
 _FLOOR = 1e-3
@@ -67,18 +67,15 @@ def colorize(picture: Raster, parameters: ColorizeParameters, work: Work) -> Ras
     return picture.with_rgb(lay_over(picture.rgb, np.float32(parameters.saturation) * chroma, work))
 
 
-def _small(picture: Raster) -> Raster:
-    """In grey, at the size at which pictures are compared."""
-    height, width = picture.rgb.shape[:2]
-    scale = min(1.0, _LOOKED_AT / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    grey = greyed(to_lab(cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA))[..., 0])
-    return Raster(np.repeat(grey[..., None], 3, 2))
+def _small(picture: Raster, longest: int) -> Raster:
+    """In grey, with at most `longest` pixels on its longer side."""
+    small = resized(picture.rgb, within((picture.size[1], picture.size[0]), longest))
+    return Raster(np.repeat(greyed(to_lab(small)[..., 0])[..., None], 3, 2))
 
 
 def _by_collection(picture: Raster, parameters: ColorizeParameters, method: str, work: Work) -> Floats:
     """a*, b* [rows, columns, 2] of the patches of a picture, seen in grey."""
-    small, pictures = _small(picture), work.pictures
+    small, pictures = _small(picture, _LOOKED_AT), work.pictures
     if pictures is None:
         raise TuneError("There is no collection to take colours from: index colour photographs with `pixloom index`.")
     given = bool(parameters.references)
@@ -144,11 +141,7 @@ def _by_network(picture: Raster, work: Work) -> Floats:
 
     path = work.model("ddcolor-tiny")
     assert path is not None, "the method was resolved: its model is here"
-    height, width = picture.rgb.shape[:2]
-    scale = min(1.0, _NETWORK_SIDE / max(height, width))
-    size = (max(32, round(width * scale)), max(32, round(height * scale)))
-    grey = greyed(to_lab(cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA))[..., 0])
-    return to_lab(restore_with(path, np.repeat(grey[..., None], 3, 2), work))[..., 1:]
+    return to_lab(restore_with(path, _small(picture, _NETWORK_SIDE).rgb, work))[..., 1:]
 
 
 OPERATION = Operation(

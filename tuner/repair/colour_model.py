@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -95,8 +96,9 @@ def save(model: ColourModel, path: Path, **facts: int) -> None:
     """Write it with whole numbers that tell what it was fitted on, at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.npz")
-    arrays = {name: value for name, value in asdict(model).items() if name != "view"}
-    np.savez(draft, **asdict(model.view), **arrays, **{name: np.array(value) for name, value in facts.items()})
+    arrays: dict[str, Any] = {**asdict(model), **asdict(model.view), **facts}
+    del arrays["view"]
+    np.savez(draft, **arrays)
     draft.replace(path)
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from indexer.types import Floats
 from tuner.raster import Raster
 from tuner.repair.grey_patches import describe
 from tuner.repair.lab import coloured, mean_chroma, to_lab
+from tuner.repair.sizes import resized
 from tuner.repair.swatches import shares
 
 COLOURLESS = 2.0
@@ -38,7 +38,7 @@ def example(picture: Raster) -> Examples | None:
     lab = to_lab(picture.rgb)
     features = describe(greyed(lab[..., 0]))
     rows, columns = features.shape[:2]
-    chroma = cv2.resize(lab[..., 1:], (columns, rows), interpolation=cv2.INTER_AREA)
+    chroma = resized(lab[..., 1:], (rows, columns))
     return Examples(features.reshape(rows * columns, -1), chroma.reshape(-1, 2))
 
 

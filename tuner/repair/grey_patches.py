@@ -8,6 +8,7 @@ import numpy as np
 
 from indexer.errors import DependencyError
 from indexer.types import Floats
+from tuner.repair.sizes import Size, resized
 
 PATCH = 8
 """Side of a patch in pixels of the reduced picture."""
@@ -18,7 +19,7 @@ _WIDTHS = (1.5, 4.0)
 """Standard deviations, in patches, of the surroundings that a patch is compared with."""
 
 
-def reduced_size(height: int, width: int) -> tuple[int, int]:
+def reduced_size(height: int, width: int) -> Size:
     """Height and width in pixels at which a picture is looked at: whole patches, its shape about kept."""
     scale = _SIDE / (height * width) ** 0.5
     high, wide = (PATCH * round(side * scale / PATCH) for side in (height, width))
@@ -31,9 +32,7 @@ def describe(grey: Floats) -> Floats:
     The last 12 tell of light and place; those before them, where the extra `embedded` is installed, are the maps of
     EfficientNet-Lite2's stages and the means of the last two. `describe` gives the same n on one machine.
     """
-    high, wide = reduced_size(*grey.shape)
-    enlarged = high * wide > grey.size
-    small = cv2.resize(grey, (wide, high), interpolation=cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA)
+    small = resized(grey, reduced_size(grey.shape[0], grey.shape[1]))
     light = _light(small)
     stages = _stages()
     return light if stages is None else np.concatenate([_maps(stages, small), light], -1)

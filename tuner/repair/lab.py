@@ -1,9 +1,9 @@
 """CIELAB in float32, so that lightness can be kept while colour is given."""
 
-import cv2
 import numpy as np
 
 from indexer.types import Floats
+from tuner.repair.sizes import resized, within
 
 _WHITE = np.array([0.95047, 1.0, 1.08883], np.float32)  # D65
 _TO_XYZ = np.array(
@@ -59,8 +59,5 @@ def coloured(lightness: Floats, chroma: Floats) -> Floats:
 
 def mean_chroma(rgb: Floats) -> float:
     """Mean distance of [h, w, 3] from grey in CIELAB, looked at in small, so that noise doesn't count as colour."""
-    height, width = rgb.shape[:2]
-    scale = min(1.0, 64 / max(height, width))
-    small = cv2.resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-    lab = to_lab(small)
+    lab = to_lab(resized(rgb, within((rgb.shape[0], rgb.shape[1]), 64)))
     return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
