@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FAST_SIZE, FAST_STEPS = 192, 32
 """Of the fast method: pixels on the longer side, and steps."""
-SETTLING = 0.9
+SETTLING = 0.7
 """By what part steps become shorter."""
 SMALLEST = 32
 """Pixels on a side that the networks need."""
@@ -96,7 +96,7 @@ class Recipe:
     """Of the optimiser, over all sizes."""
     smooth: float = 0.1
     """Weight of the variation from pixel to pixel, beside the style's."""
-    rate: float = 0.012
+    rate: float = 0.016
     """How far a step of Adam goes, in parts of the range of values."""
 
 
@@ -142,19 +142,21 @@ def restyled(
 ) -> Floats:
     """The picture [h, w, 3] near `start` that has the content of one and the style of the other, of content's size.
 
-    Coarse to fine: most steps are taken on small copies. With `seconds`, each size gets its share of them in place of
-    its share of the steps, measured by this thread's own time, which is how methods are compared.
+    Coarse to fine: most steps are taken on small copies. With `seconds`, each size gets as much of them as its
+    share of the steps would take, measured by this thread's own time, which is how methods are compared.
     """
     sizes = _sizes(max(content.shape[:2]))
     shares = np.array([1.6, 1.3, 1.0][-len(sizes) :])
     shares /= shares.sum()
+    spans = shares * np.square(sizes)  # a step takes as long as there are pixels
+    spans *= seconds / spans.sum()
     outcome, before = start, 0
-    for size, share in zip(sizes, shares, strict=True):
+    for size, share, span in zip(sizes, shares, spans, strict=True):
         base = fitted(start, size)
         objective = Objective(features, fitted(content, size), fitted(style, size))
         given = base + resized(outcome - fitted(start, max(outcome.shape[:2])), base)
         steps = max(1, round(recipe.steps * share))
-        progress = _progress(recipe, before, steps, seconds * share, f"style at {size} px", work)
+        progress = _progress(recipe, before, steps, float(span), f"style at {size} px", work)
         outcome, taken = _descended(objective, np.clip(given, 0, 1), recipe, progress)
         before += taken
     return outcome
