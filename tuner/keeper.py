@@ -19,7 +19,7 @@ from tuner.lineage.c2pa import Credentials, signed
 from tuner.lineage.copies import near_copies, warning
 from tuner.lineage.recipe import Recipe
 from tuner.lineage.saving import Finish, save_raster
-from tuner.lineage.xmp import read_packet, source_type
+from tuner.lineage.xmp import combined, read_packet, source_type
 from tuner.made import Made
 from tuner.operation import Operation, Source
 from tuner.pictures import CollectionPictures
@@ -155,7 +155,8 @@ class Keeper:
         if chain is None or key is None:
             return None
         credentials = Credentials(chain, key)
-        return lambda data, format: signed(data, format, recipe, kind, credentials, source)
+        became = combined(source_type(read_packet(source)) if source else None, kind)
+        return lambda data, format: signed(data, format, recipe, became, credentials, source)
 
 
 def _model(made: Made) -> tuple[str | None, str | None]:

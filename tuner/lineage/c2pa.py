@@ -17,7 +17,6 @@ from indexer.errors import DependencyError, TuneError, UsageError
 from indexer.formats import signature
 from tuner.lineage.recipe import Recipe
 from tuner.lineage.xmp import SOURCE_TYPES
-from tuner.operation import Source
 
 _MIME = {
     "JPEG": "image/jpeg",
@@ -69,14 +68,14 @@ def signed(
     data: bytes,
     format: str,
     recipe: Recipe,
-    kind: Source,
+    kind: str,
     credentials: Credentials,
     parent: Path | bytes | None = None,
     title: str = "picture",
 ) -> bytes:
     """The bytes of an outcome's file with a signed manifest: what it was made from, and how.
 
-    `format` is Pillow's name of it. What a parent's own manifest says is kept within. DependencyError where the
+    `format` is Pillow's name of it, `kind` the bare name of an IPTC digital source type. What a parent's own manifest says is kept within. DependencyError where the
     package is missing, UsageError for certificates or keys that can't be used, TuneError where the manifest can't be
     read back as valid.
     """
@@ -142,7 +141,7 @@ def _read(reader: Any) -> Manifest:
     )
 
 
-def _definition(recipe: Recipe, kind: Source, format: str, title: str, has_parent: bool) -> str:
+def _definition(recipe: Recipe, kind: str, format: str, title: str, has_parent: bool) -> str:
     name, _, version = recipe.software.partition(" ")
     agent = {"name": name, "version": version}
     about = {"softwareAgent": agent, "when": recipe.created_at, "digitalSourceType": SOURCE_TYPES + kind}
