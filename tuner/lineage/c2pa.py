@@ -75,9 +75,9 @@ def signed(
 ) -> bytes:
     """The bytes of an outcome's file with a signed manifest: what it was made from, and how.
 
-    `format` is Pillow's name of it, `kind` the bare name of an IPTC digital source type. What a parent's own manifest says is kept within. DependencyError where the
-    package is missing, UsageError for certificates or keys that can't be used, TuneError where the manifest can't be
-    read back as valid.
+    `format` is Pillow's name of it, `kind` the bare name of an IPTC digital source type. What a parent's own manifest
+    says is kept within. DependencyError where the package is missing, UsageError for certificates or keys that can't
+    be used, TuneError where the manifest can't be read back as valid.
     """
     c2pa = _library()
     outcome = io.BytesIO()
