@@ -96,6 +96,12 @@ def test_a_job_can_be_followed(working: TestClient) -> None:
     refused(working.get("/v1/jobs/99/events"), 404)
 
 
+def test_whoever_follows_a_job_does_not_keep_the_server_from_ending(client: TestClient) -> None:
+    id = posted(client, pictures=[1])["id"]
+    client.app.state.stopping = lambda: True  # type: ignore[attr-defined]
+    assert client.get(f"/v1/jobs/{id}/events").text == ""
+
+
 def test_a_preview_is_looked_at_and_the_job_goes_on_or_not(working: TestClient) -> None:
     jobs = [posted(working, pictures=[1], confirm=True)["id"] for _ in range(2)]
     for id in jobs:
