@@ -26,7 +26,7 @@ _NEIGHBOURS_SHARE = 0.15
 """Say of the neighbours beside the model's, where there is one."""
 _BOOST, _NEIGHBOURS_BOOST = 1.9, 1.0
 """Factors of chroma, with the model and without: an annealed mean of several possible colours is paler than any of
-them. Measured on Flickr8k's train pictures, some held out."""
+them. So outcomes are two thirds as colourful as the truth on Flickr8k, and nearer to it than grey."""
 _FLOOR = 1e-3
 _NETWORK_SIDE = 512
 
@@ -151,8 +151,8 @@ OPERATION = Operation(
     parameters=ColorizeParameters,
     apply=colorize,
     methods=(
-        Method("collection", "a regression fitted on the collection, and its most similar pictures", 6.0, 48),
-        Method("neighbours", "patches matched with the most similar pictures (after Welsh et al. 2002)", 6.0, 48),
+        Method("collection", "a regression fitted on the collection, and its most similar pictures", 4.0, 48),
+        Method("neighbours", "patches matched with the most similar pictures (after Welsh et al. 2002)", 4.0, 48),
         Method("ddcolor", "DDColor (Kang et al. 2023)", 6.0, 48, "ddcolor-tiny"),
     ),
     tiles=False,
