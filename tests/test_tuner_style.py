@@ -115,8 +115,8 @@ def test_steps_lower_the_loss_and_beta_the_style(toy: Features, work: Work) -> N
         return float(first), float(second)
 
     before = losses(content)
-    mild = losses(restyled(content, style, content, toy, Recipe(beta=1, steps=30), work))
-    strong = losses(restyled(content, style, content, toy, Recipe(beta=100, steps=30), work))
+    mild = losses(restyled(content, style, content, toy, Recipe(beta=1, steps=60), work))
+    strong = losses(restyled(content, style, content, toy, Recipe(beta=100, steps=60), work))
     assert mild[0] + mild[1] < before[0] + before[1]
     assert strong[1] < mild[1] and mild[0] < strong[0]
     quick = losses(quickly_restyled(content, style, content, toy, Recipe(), work))
