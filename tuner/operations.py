@@ -62,9 +62,14 @@ def read_parameters(operation: Operation, given: Mapping[str, Any]) -> Parameter
             valid = f"Valid: {', '.join(fields)}." if fields else "It takes none."
             raise UsageError(f"{operation.name} has no parameter {name!r}.{hint} {valid}")
     try:
-        return operation.parameters.model_validate(dict(given))
+        parameters = operation.parameters.model_validate(dict(given))
     except ValidationError as error:
         wrong = error.errors()[0]
         name = ".".join(map(str, wrong["loc"])) or "parameters"
         said = wrong["msg"].removeprefix("Value error, ")
         raise UsageError(f"{operation.name}: {name} can't be {wrong['input']!r}: {said}.") from error
+    method = getattr(parameters, "method", "auto")
+    names = [one.name for one in operation.methods]
+    if method != "auto" and method not in names:
+        raise UsageError(f"{operation.name} has no method {method!r}. Valid: auto, {', '.join(names)}.")
+    return parameters

@@ -71,6 +71,8 @@ def chain(picture: Raster, steps: Sequence[Step], work: Work) -> Raster:
 
 def is_toned(picture: Raster) -> bool:
     """Whether it has one hue only: grey, or tinted as sepia prints and yellowed paper are."""
+    if picture.pixels < 3:
+        return True
     chroma = (picture.rgb - luminance(picture.rgb)[..., None]).reshape(-1, 3)[:: max(1, picture.pixels // 100_000)]
     # The tint grows and falls with brightness along one line; what lies off it is another colour.
     spread = np.linalg.svd(chroma - chroma.mean(axis=0), compute_uv=False) / np.sqrt(len(chroma))
