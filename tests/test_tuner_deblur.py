@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.signal import convolve2d
 
 from indexer.config import Settings
-from indexer.errors import NotFoundError, StoppedError, TuneError
+from indexer.errors import StoppedError, TuneError, UsageError
 from indexer.types import Floats
+from tests.shelf import Shelf
 from tuner.enhance import psf
 from tuner.enhance.blur import estimated
 from tuner.enhance.deblur import DeblurParameters, deblur
@@ -105,19 +105,21 @@ def test_small_grey_and_deep_pictures(work: Work) -> None:
         assert np.isfinite(deblur(Raster(rgb), DeblurParameters(), work).rgb).all()
 
 
-def test_kernel_files(tmp_path: Path, work: Work) -> None:
-    path = tmp_path / "kernel.png"
-    Image.fromarray((psf.disk(3) / psf.disk(3).max() * 255).astype(np.uint8)[:, 1:]).save(path)
-    kernel = psf.from_file(path)
+def test_kernels_as_pictures(truth: Truth, work: Work) -> None:
+    drawn = psf.disk(3)[:, 1:] / psf.disk(3).max()
+    kernel = psf.from_picture(drawn.astype(np.float32))
     assert kernel.shape[0] == kernel.shape[1] and kernel.shape[0] % 2 == 1 and kernel.sum() == pytest.approx(1)
-    Image.new("L", (5, 5)).save(path)
     with pytest.raises(TuneError, match="black"):
-        psf.from_file(path)
-    path.write_bytes(b"no picture")
-    with pytest.raises(TuneError, match="can't be read"):
-        psf.from_file(path)
-    with pytest.raises(NotFoundError):
-        deblur(Raster(np.zeros((4, 4, 3), np.float32)), DeblurParameters(kernel="file", file="nowhere.png"), work)
+        psf.from_picture(np.zeros((5, 5), np.float32))
+    with pytest.raises(TuneError, match="larger"):
+        psf.from_picture(np.ones((500, 5), np.float32))
+    given = psf.disk(3)
+    work.pictures = Shelf({9: Raster(np.repeat((given / given.max())[..., None], 3, 2).astype(np.float32))})
+    picture = Raster(psf.blurred(truth.rgb, given))
+    by_picture = deblur(picture, DeblurParameters(kernel="file", file="#9"), work)
+    assert np.allclose(by_picture.rgb, deblur(picture, DeblurParameters(kernel="disk", radius=3), work).rgb, atol=1e-3)
+    with pytest.raises(UsageError, match="parameter file"):
+        deblur(picture, DeblurParameters(kernel="file"), work)
 
 
 def test_it_can_be_stopped(truth: Truth, work: Work) -> None:

@@ -1,12 +1,12 @@
 """`deblur`: undoes a blur that is known, or found from the picture's spectrum."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from indexer.errors import UsageError
 from indexer.types import Floats
 from tuner.enhance import psf
 from tuner.enhance.blur import Blur, Kind, estimated
@@ -17,7 +17,7 @@ from tuner.tiles import tiled
 from tuner.work import Work
 
 DOUBT = 1.5
-"""Times the noise that is reckoned with where the kernel was found and not given: it is never quite right."""
+"""Times the estimated noise that is reckoned with: kernels are never quite right, and neither are estimates."""
 ENOUGH = 2048
 """Pixels a side of the middle that a blur is found from."""
 
@@ -33,24 +33,23 @@ class DeblurParameters(Parameters):
     )
     length: float = Field(0, ge=0, le=60, description="pixels of a motion; 0: found from the picture, with its angle")
     angle: float = Field(0, ge=-360, le=360, description="degrees of a motion, from the right anticlockwise")
-    file: str = Field("", max_length=4096, description="path of a small grey picture of the kernel, for kernel=file")
+    file: str = Field("", description="a small grey picture of the kernel, an id or a file, for kernel=file")
     noise: float = Field(0, ge=0, le=50, description="sigma of the picture's noise, of 255; 0: estimated")
 
 
 def deblur(raster: Raster, parameters: DeblurParameters, work: Work) -> Raster:
     """The picture with its blur undone, each channel by the same kernel.
 
-    Where a blur was found a note says which, and where none was the picture comes back as it was. NotFoundError and
-    TuneError for a kernel file that can't be used.
+    Where a blur was found a note says which, and where none was the picture comes back as it was. UsageError,
+    NotFoundError and TuneError for a kernel's picture that can't be used.
     """
     grey = _middle(luminance(raster.rgb))
-    noise = parameters.noise / 255 if parameters.noise else _noise(grey)
-    blur = _given(parameters)
+    noise = parameters.noise / 255 if parameters.noise else DOUBT * max(_noise(grey), 0.5 / 255)
+    blur = _given(parameters, work)
     if blur is None:
         kinds: tuple[Kind, ...] = ("gaussian", "disk", "motion")
         kinds = tuple(kind for kind in kinds if parameters.kernel in ("auto", kind))
         blur = estimated(grey, max(noise, 0.3 / 255), work, kinds)
-        noise = max(noise, 0.5 / 255) * DOUBT
         work.note(_told(blur))
         if blur.kind == "none":
             return raster
@@ -71,7 +70,7 @@ def _channels(part: Floats, work: Work) -> Iterator[Floats]:
         yield part[..., number]
 
 
-def _given(parameters: DeblurParameters) -> Blur | None:
+def _given(parameters: DeblurParameters, work: Work) -> Blur | None:
     """The blur that the parameters describe; None where it has to be found."""
     match parameters.kernel:
         case "gaussian" if parameters.radius:
@@ -82,7 +81,9 @@ def _given(parameters: DeblurParameters) -> Blur | None:
             kernel = psf.motion(parameters.length, parameters.angle)
             return Blur("motion", kernel, parameters.length, parameters.angle)
         case "file":
-            return Blur("file", psf.from_file(Path(parameters.file).expanduser()))
+            if not parameters.file or work.pictures is None:
+                raise UsageError("kernel=file needs the parameter file: a picture of the kernel, an id or a file.")
+            return Blur("file", psf.from_picture(luminance(work.pictures.open(parameters.file).rgb)))
     return None
 
 
@@ -123,4 +124,5 @@ OPERATION = Operation(
             memory=200,
         ),
     ),
+    references=("file",),
 )

@@ -1,12 +1,9 @@
 """Blur kernels (point spread functions): by formula, or from a picture of one; [n, n] float32 that sum to one."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
-from PIL import Image
 
-from indexer.errors import NotFoundError, TuneError
+from indexer.errors import TuneError
 from indexer.types import Floats
 
 MAX_SIDE = 129
@@ -47,26 +44,19 @@ def motion(length: float, angle: float) -> Floats:
     return _normal(kernel)
 
 
-def from_file(path: Path) -> Floats:
-    """A kernel as a small grey picture, brighter where more light went; padded to an odd square.
+def from_picture(grey: Floats) -> Floats:
+    """A kernel from a small grey picture [h, w], brighter where more light went; padded to an odd square.
 
-    NotFoundError where there is no such file, TuneError for one that is no picture, black, or larger than MAX_SIDE.
+    TuneError for one that is black, or larger than MAX_SIDE.
     """
-    if not path.is_file():
-        raise NotFoundError(f"There is no kernel file {path}.")
-    try:
-        with Image.open(path) as picture:
-            if max(picture.size) > MAX_SIDE:
-                raise TuneError(f"The kernel {path.name} is larger than {MAX_SIDE} pixels a side: crop or reduce it.")
-            kernel = np.asarray(picture.convert("F"))
-    except OSError as error:
-        raise TuneError(f"The kernel {path.name} can't be read as a picture.") from error
-    if not kernel.sum() > 0:
-        raise TuneError(f"The kernel {path.name} is black: it must be bright where the light went.")
-    side = max(kernel.shape) | 1
-    above, before = (side - kernel.shape[0]) // 2, (side - kernel.shape[1]) // 2
-    below, behind = side - kernel.shape[0] - above, side - kernel.shape[1] - before
-    return _normal(np.pad(kernel, ((above, below), (before, behind))))
+    if max(grey.shape) > MAX_SIDE:
+        raise TuneError(f"The picture of the kernel is larger than {MAX_SIDE} pixels a side: crop or reduce it.")
+    if not grey.sum() > 0:
+        raise TuneError("The picture of the kernel is black: it must be bright where the light went.")
+    side = max(grey.shape) | 1
+    above, before = (side - grey.shape[0]) // 2, (side - grey.shape[1]) // 2
+    below, behind = side - grey.shape[0] - above, side - grey.shape[1] - before
+    return _normal(np.pad(grey, ((above, below), (before, behind))))
 
 
 def blurred(channels: Floats, kernel: Floats) -> Floats:
