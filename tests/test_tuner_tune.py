@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+from sqlalchemy import delete
 
 from indexer.collection import Collection
 from indexer.errors import CapacityError, ForbiddenError, NotFoundError, PixloomError, QualityError, StoppedError
+from indexer.job_tables import EditRow, EditSourceRow
 from search.engine import Engine
 from tests.homes import toy_load
 from tuner import tune as module
@@ -251,3 +253,18 @@ def test_a_home_opened_elsewhere_knows_the_edits(photographs: Collection) -> Non
     with Collection(photographs.settings, toy_load) as opened, opened.catalog.database.read() as connection:
         edit = edit_of(connection, made.picture or 0)
     assert edit is not None and json.loads(json.dumps(dict(edit.parameters)))["exposure"] == 0.5
+
+
+def test_what_a_killed_worker_left_behind_is_taken_up(photographs: Collection) -> None:
+    """Written and indexed, or only written, but not noted: the run that follows meets its own file."""
+    first = run(Tuner(photographs), "tone", exposure="0.5")
+    for forget in (False, True):
+        with photographs.catalog.database.write() as connection:
+            connection.execute(delete(EditSourceRow))
+            connection.execute(delete(EditRow))
+        if forget:
+            assert first.path is not None
+            photographs.catalog.forget([first.path])
+        again_made = run(Tuner(photographs), "tone", exposure="0.5")
+        assert (again_made.path, again_made.picture) == (first.path, first.picture)
+    assert run(Tuner(photographs), "tone", exposure="0.5").path != first.path, "one that was noted is another's"

@@ -1,6 +1,8 @@
 """Outcomes that are kept: written beside the original, indexed at once, their lineage noted."""
 
+import glob
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,18 +10,18 @@ from typing import Any
 from sqlalchemy import select
 
 from indexer.collection import Collection
-from indexer.errors import TuneError
+from indexer.errors import PictureError, TuneError
 from indexer.models import find
 from indexer.records import Record
 from indexer.tables import PictureRow
 from search.engine import Engine
-from tuner.edits import Edit, Role, enter
+from tuner.edits import Edit, Role, edit_of, enter
 from tuner.jobs.task import Outcome, Task
 from tuner.lineage.c2pa import Credentials, signed
 from tuner.lineage.copies import near_copies, warning
 from tuner.lineage.recipe import Recipe
-from tuner.lineage.saving import Finish, save_raster
-from tuner.lineage.xmp import combined, read_packet, source_type
+from tuner.lineage.saving import Finish, outcome_path, save_raster
+from tuner.lineage.xmp import combined, read_packet, read_recipe, source_type
 from tuner.made import Made
 from tuner.operation import Operation, Source
 from tuner.pictures import CollectionPictures
@@ -44,7 +46,7 @@ class Keeper:
         recipe = self._recipe(made, task, record)
         source = record.file() if record else None
         finish, note = self._finish(recipe, made.kind, source), made.work.note
-        path = save_raster(
+        path = self._left_behind(recipe, source, task) or save_raster(
             made.raster, source, self.settings, recipe, made.kind, out=task.folder, finish=finish, note=note
         )
         id = self._index(path)
@@ -71,6 +73,22 @@ class Keeper:
         with self.collection.catalog.database.write() as connection:
             enter(connection, edit)
         return Outcome(id, path, tuple(notes), cosine, ssim)
+
+    def _left_behind(self, recipe: Recipe, source: Path | None, task: Task) -> Path | None:
+        """The file of this very outcome, where a worker was killed after it was written and before it was noted."""
+        free = outcome_path(source, recipe.operation, "", self.settings, task.folder)
+        for path in sorted(
+            free.parent.glob(f"{glob.escape(source.stem if source else 'picture')}.{recipe.operation}*")
+        ):
+            id = self.collection.catalog.find(path=path)
+            with self.collection.catalog.database.read() as connection:
+                if id is not None and edit_of(connection, id) is not None:
+                    continue
+            with suppress(PictureError):
+                found = read_recipe(path)
+                if found is not None and found.same(recipe):
+                    return path
+        return None
 
     def _recipe(self, made: Made, task: Task, record: Record | None) -> Recipe:
         parameters = made.recorded()

@@ -41,6 +41,11 @@ class Recipe:
         values["references"] = {name: list(hashes) for name, hashes in self.references.items()}
         return values
 
+    def same(self, other: "Recipe") -> bool:
+        """Whether both make the same pixels, whenever and by whichever version they were written."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return all(mine[name] == theirs[name] for name in mine if name not in ("software", "created_at"))
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
         """The way back; what a later version may have added is left out. UsageError for what is no recipe."""
