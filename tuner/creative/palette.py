@@ -128,11 +128,11 @@ def _split(colours: str) -> list[str]:
 
 OPERATION = Operation(
     name="palette",
-    summary="With the colours of another picture, or of a list",
+    summary="give it the colours of another picture, or of a list",
     task="compose",
     parameters=PaletteParameters,
     apply=apply,
-    methods=(Method("transport", "Optimal transport between palettes in CIELAB, with POT", seconds=0.4, memory=60),),
+    methods=(Method("transport", "optimal transport between palettes in CIELAB, with POT", seconds=0.4, memory=60),),
     references=("reference",),
 )
 """palette"""

@@ -100,27 +100,27 @@ def _optimised(small: Floats, style: Floats, start: Floats, parameters: StylePar
 
 OPERATION = Operation(
     name="style",
-    summary="In the style of another picture, or as a drawing, painting, print or film",
+    summary="show it in the style of another picture, or as a drawing, painting, print or film",
     task="style",
     parameters=StyleParameters,
     apply=apply,
     methods=(
         Method(
             "gatys",
-            "Content and style losses over a network's features minimised (Gatys et al. 2016), coarse to fine",
+            "content and style losses over a network's features minimised (Gatys et al. 2016), coarse to fine",
             seconds=45,
             memory=900,
             source="compositeWithTrainedAlgorithmicMedia",
         ),
         Method(
             "fast",
-            "A few steps of it on a small copy, carried to full size",
+            "a few steps of it on a small copy, carried to full size",
             seconds=5,
             memory=150,
             source="compositeWithTrainedAlgorithmicMedia",
         ),
-        Method("transport", "Optimal transport of colours and patches (Rabin et al. 2011)", seconds=1.5, memory=80),
-        Method("filter", "Presets: classical filters, no reference", seconds=0.7, memory=80),
+        Method("transport", "optimal transport of colours and patches (Rabin et al. 2011)", seconds=1.5, memory=80),
+        Method("filter", "presets: classical filters, no reference", seconds=0.7, memory=80),
     ),
     references=("reference",),
 )

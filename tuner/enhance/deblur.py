@@ -112,14 +112,14 @@ def _noise(grey: Floats) -> float:
 
 OPERATION = Operation(
     name="deblur",
-    summary="Undoes the blur of a moved camera or a lens out of focus, given or found from the picture.",
+    summary="undo the blur of a moved camera or a lens out of focus, given or found from the picture",
     task="enhance",
     parameters=DeblurParameters,
     apply=deblur,
     methods=(
         Method(
             "sparse",
-            "Deconvolution with a hyper-Laplacian prior (Krishnan and Fergus 2009); the kernel by its spectrum",
+            "deconvolution with a hyper-Laplacian prior (Krishnan and Fergus 2009); the kernel by its spectrum",
             seconds=20,
             memory=200,
         ),

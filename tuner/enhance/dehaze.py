@@ -25,10 +25,10 @@ class DehazeParameters(Parameters):
     """How much haze goes."""
 
     strength: float | None = Field(
-        None, ge=0, le=1, description="How much of the haze goes, 0..1; none given: by how surely there is some."
+        None, ge=0, le=1, description="how much of the haze goes, 0..1; none given: by how surely there is some"
     )
     patch: float = Field(
-        0.03, ge=0.005, le=0.2, description="Side of the patches that hold something dark, as a part of the picture's."
+        0.03, ge=0.005, le=0.2, description="side of the patches that hold something dark, as a part of the picture's"
     )
 
 
@@ -100,9 +100,9 @@ def _along_edges(values: Floats, guide: Floats, radius: int, blur: float) -> tup
 
 OPERATION = Operation(
     name="dehaze",
-    summary="Thins haze and mist, more the further away things are.",
+    summary="thin haze and mist, more the further away things are",
     task="enhance",
     parameters=DehazeParameters,
     apply=dehaze,
-    methods=(Method("dark-channel", "The dark channel prior (He et al. 2011), as sure as it can be.", 0.3, 56),),
+    methods=(Method("dark-channel", "the dark channel prior (He et al. 2011), as sure as it can be.", 0.3, 56),),
 )

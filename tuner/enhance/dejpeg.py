@@ -49,7 +49,7 @@ def dejpeg(picture: Raster, parameters: Dejpeg, work: Work) -> Raster:
 
 OPERATION = Operation(
     name="dejpeg",
-    summary="Take out the marks of JPEG compression: blocks, ringing, smeared colour",
+    summary="take out the marks of JPEG compression: blocks, ringing, smeared colour",
     task="enhance",
     parameters=Dejpeg,
     apply=dejpeg,

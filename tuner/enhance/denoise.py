@@ -92,7 +92,7 @@ def _by_model(model: str, rgb: Floats, work: Work) -> Floats:
 
 OPERATION = Operation(
     name="denoise",
-    summary="Take out noise: given as sigma, or as strong as it is found to be",
+    summary="take out noise: given as sigma, or as strong as it is found to be",
     task="enhance",
     parameters=Denoise,
     apply=denoise,

@@ -24,13 +24,13 @@ class LowlightParameters(Parameters):
     """How dark pictures are brightened."""
 
     method: Literal["auto", "curve", "illumination", "zero-dce"] = Field(
-        "auto", description="How: one curve for the whole picture, a map of its illumination, or a network."
+        "auto", description="how: one curve for the whole picture, a map of its illumination, or a network"
     )
     strength: float = Field(
-        1.0, ge=0, le=2, description="How far the curve goes: 0 not at all, 1 to where photographs are."
+        1.0, ge=0, le=2, description="how far the curve goes: 0 not at all, 1 to where photographs are"
     )
     denoise: float = Field(
-        1.0, ge=0, le=2, description="How much noise is taken out before it is brightened: 0 none, 1 what was found."
+        1.0, ge=0, le=2, description="how much noise is taken out before it is brightened: 0 none, 1 what was found"
     )
 
 
@@ -116,26 +116,26 @@ def _by_network(rgb: Floats, strength: float, model: str, work: Work) -> Floats:
 
 OPERATION = Operation(
     name="lowlight",
-    summary="Brightens pictures taken in too little light, and takes out the noise that would show.",
+    summary="brighten pictures taken in too little light, and takes out the noise that would show",
     task="enhance",
     parameters=LowlightParameters,
     apply=lowlight,
     methods=(
         Method(
             "curve",
-            "One curve, from how the picture's brightness is distributed and how photographs' is; noise by DCT.",
+            "one curve, from how the picture's brightness is distributed and how photographs' is; noise by DCT",
             seconds=1.2,
             memory=48,
         ),
         Method(
             "illumination",
-            "A map of illumination by a guided filter, after LIME (Guo et al. 2017); noise by DCT.",
+            "a map of illumination by a guided filter, after LIME (Guo et al. 2017); noise by DCT.",
             seconds=1.3,
             memory=64,
         ),
         Method(
             "zero-dce",
-            "Curves for each pixel by a small network (Zero-DCE, Guo et al. 2020); noise by DCT.",
+            "curves for each pixel by a small network (Zero-DCE, Guo et al. 2020); noise by DCT.",
             seconds=2.5,
             memory=700,
             model="zero-dce",

@@ -16,13 +16,13 @@ _SAMPLE = 1024
 class SharpenParameters(Parameters):
     """An unsharp mask."""
 
-    amount: float = Field(0.8, ge=0, le=5, description="How much of what differs from the surroundings is added again.")
-    radius: float = Field(1.2, ge=0.3, le=20, description="Standard deviation of the surroundings, in pixels.")
+    amount: float = Field(0.8, ge=0, le=5, description="how much of what differs from the surroundings is added again")
+    radius: float = Field(1.2, ge=0.3, le=20, description="standard deviation of the surroundings, in pixels")
     threshold: float | None = Field(
-        None, ge=0, le=0.2, description="Differences below it (0..1) stay; none given: twice the noise of the picture."
+        None, ge=0, le=0.2, description="differences below it (0..1) stay; none given: twice the noise of the picture"
     )
     halo: float = Field(
-        0.25, ge=0, le=1, description="Of what goes beyond the range of neighbours, how much stays: 1 all, 0 no halos."
+        0.25, ge=0, le=1, description="of what goes beyond the range of neighbours, how much stays: 1 all, 0 no halos"
     )
 
 
@@ -73,9 +73,9 @@ def _noise(rgb: Floats) -> float:
 
 OPERATION = Operation(
     name="sharpen",
-    summary="Makes edges crisper, by an unsharp mask of luma that leaves noise and suppresses halos.",
+    summary="make edges crisper, by an unsharp mask of luma that leaves noise and suppresses halos",
     task="enhance",
     parameters=SharpenParameters,
     apply=sharpen,
-    methods=(Method("unsharp", "An unsharp mask with a threshold above the noise.", seconds=0.1, memory=40),),
+    methods=(Method("unsharp", "an unsharp mask with a threshold above the noise", seconds=0.1, memory=40),),
 )

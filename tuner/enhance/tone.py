@@ -20,16 +20,16 @@ _MIDDLE = 0.43
 class ToneParameters(Parameters):
     """What is set by hand comes on top of what is found automatically."""
 
-    automatic: bool = Field(True, description="Find exposure, contrast and white balance from the picture.")
-    limit: float = Field(0.5, ge=0, le=1, description="How far automatic changes go: 0 not at all, 1 all the way.")
-    exposure: float = Field(0.0, ge=-5, le=5, description="Stops of light more (or less).")
-    contrast: float = Field(0.0, ge=-1, le=1, description="Steeper (or flatter) about the middle: -1 is half, 1 twice.")
-    highlights: float = Field(0.0, ge=-1, le=1, description="Bright parts brighter (or darker).")
-    shadows: float = Field(0.0, ge=-1, le=1, description="Dark parts brighter (or darker).")
-    temperature: float = Field(0.0, ge=-1, le=1, description="Warmer (or cooler): red against blue, a stop at 1.")
-    tint: float = Field(0.0, ge=-1, le=1, description="More magenta (or green): half a stop at 1.")
-    saturation: float = Field(0.0, ge=-1, le=1, description="All colours stronger: -1 is grey, 1 twice as far from it.")
-    vibrance: float = Field(0.0, ge=-1, le=1, description="Weak colours stronger, strong ones less so.")
+    automatic: bool = Field(True, description="find exposure, contrast and white balance from the picture")
+    limit: float = Field(0.5, ge=0, le=1, description="how far automatic changes go: 0 not at all, 1 all the way")
+    exposure: float = Field(0.0, ge=-5, le=5, description="stops of light more (or less)")
+    contrast: float = Field(0.0, ge=-1, le=1, description="steeper (or flatter) about the middle: -1 is half, 1 twice")
+    highlights: float = Field(0.0, ge=-1, le=1, description="bright parts brighter (or darker)")
+    shadows: float = Field(0.0, ge=-1, le=1, description="dark parts brighter (or darker)")
+    temperature: float = Field(0.0, ge=-1, le=1, description="warmer (or cooler): red against blue, a stop at 1")
+    tint: float = Field(0.0, ge=-1, le=1, description="more magenta (or green): half a stop at 1")
+    saturation: float = Field(0.0, ge=-1, le=1, description="all colours stronger: -1 is grey, 1 twice as far from it")
+    vibrance: float = Field(0.0, ge=-1, le=1, description="weak colours stronger, strong ones less so")
 
 
 def tone(picture: Raster, parameters: ToneParameters, work: Work) -> Raster:
@@ -104,9 +104,9 @@ def _coloured(rgb: Floats, parameters: ToneParameters) -> Floats:
 
 OPERATION = Operation(
     name="tone",
-    summary="Changes exposure, contrast, highlights, shadows, white balance and colourfulness.",
+    summary="change exposure, contrast, highlights, shadows, white balance and colourfulness",
     task="enhance",
     parameters=ToneParameters,
     apply=tone,
-    methods=(Method("curves", "Percentiles, and shades of grey (Finlayson and Trezzi 2004).", seconds=0.4, memory=16),),
+    methods=(Method("curves", "percentiles, and shades of grey (Finlayson and Trezzi 2004)", seconds=0.4, memory=16),),
 )

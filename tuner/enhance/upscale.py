@@ -116,7 +116,7 @@ def _dat(factor: int) -> Method:
 
 OPERATION = Upscale(
     name="upscale",
-    summary="Enlarges a picture two, three or four times a side.",
+    summary="enlarge a picture two, three or four times a side",
     task="enhance",
     parameters=UpscaleParameters,
     apply=upscale,

@@ -146,7 +146,7 @@ def _by_network(picture: Raster, work: Work) -> Floats:
 
 OPERATION = Operation(
     name="colorize",
-    summary="Give a grey photograph colours, taken from the collection's own pictures.",
+    summary="give a grey photograph colours, taken from the collection's own pictures",
     task="repair",
     parameters=ColorizeParameters,
     apply=colorize,

@@ -155,7 +155,7 @@ def _parts(hole: Mask, context: float) -> Iterator[tuple[Mask, tuple[slice, slic
 
 OPERATION = Operation(
     name="inpaint",
-    summary="Fills what a mask hides (an object, a stain, a date stamp) from what is around it.",
+    summary="fill what a mask hides (an object, a stain, a date stamp) from what is around it",
     task="repair",
     parameters=InpaintParameters,
     apply=inpaint,

@@ -106,7 +106,7 @@ def _part(work: Work, done: int, total: int, name: str) -> Work:
 
 OPERATION = Operation(
     name="restore",
-    summary="Restores an old photograph: scratches, noise, faded tone, and colour if asked for, step by step.",
+    summary="restore an old photograph: scratches, noise, faded tone, and colour if asked for, step by step",
     task="repair",
     parameters=RestoreParameters,
     apply=restore,

@@ -190,7 +190,7 @@ def _specks(plane: Floats, parameters: ScratchesParameters) -> Mask:
 
 OPERATION = Operation(
     name="scratches",
-    summary="Finds scratches, creases and dust on a scanned photograph, and fills them in.",
+    summary="find scratches, creases and dust on a scanned photograph, and fills them in",
     task="repair",
     parameters=ScratchesParameters,
     apply=scratches,
