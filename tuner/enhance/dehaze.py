@@ -104,5 +104,5 @@ OPERATION = Operation(
     task="enhance",
     parameters=DehazeParameters,
     apply=dehaze,
-    methods=(Method("dark-channel", "the dark channel prior (He et al. 2011), as sure as it can be.", 0.3, 56),),
+    methods=(Method("dark-channel", "the dark channel prior (He et al. 2011), as sure as it can be", 0.3, 56),),
 )

@@ -129,13 +129,13 @@ OPERATION = Operation(
         ),
         Method(
             "illumination",
-            "a map of illumination by a guided filter, after LIME (Guo et al. 2017); noise by DCT.",
+            "a map of illumination by a guided filter, after LIME (Guo et al. 2017); noise by DCT",
             seconds=1.3,
             memory=64,
         ),
         Method(
             "zero-dce",
-            "curves for each pixel by a small network (Zero-DCE, Guo et al. 2020); noise by DCT.",
+            "curves for each pixel by a small network (Zero-DCE, Guo et al. 2020); noise by DCT",
             seconds=2.5,
             memory=700,
             model="zero-dce",
