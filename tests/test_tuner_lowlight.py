@@ -41,7 +41,7 @@ def test_a_dark_photograph_comes_nearer_to_what_it_was(method: str) -> None:
 
 def test_a_well_lit_photograph_hardly_changes() -> None:
     bright = photograph() ** 0.3  # the astronaut wears much that is dark
-    assert psnr(bright, brightened(bright)) > 24
+    assert psnr(bright, brightened(bright)) > 22
 
 
 def test_strength_is_how_far_it_goes() -> None:
