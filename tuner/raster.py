@@ -51,3 +51,8 @@ def to_bytes(rgb: Floats) -> Pixels:
 def luminance(rgb: Floats) -> Floats:
     """Luma of [..., 3] by the weights of ITU-R BT.601, 0..1, of gamma-encoded values."""
     return rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def is_grey(rgb: Floats) -> bool:
+    """Whether the channels of [h, w, 3] are equal everywhere."""
+    return bool(np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 0], rgb[..., 2]))

@@ -3,12 +3,15 @@
 import numpy as np
 
 from indexer.types import Floats
+from tuner.raster import is_grey
 
 PATCH = 8
 ENOUGH = 10_000
 """Patches that are looked at; more tell nothing new."""
 CLIPPED = 0.05
 """Patches of which a larger part is black or white tell too little: their noise was cut off."""
+LOW = 1.1
+"""By how much the variance of noise lies above the mean of the lowest quarter of 64 eigenvalues of a sample of it."""
 
 
 def noise_level(rgb: Floats) -> float:
@@ -16,29 +19,33 @@ def noise_level(rgb: Floats) -> float:
 
     Patches of a clean picture lie near a few dimensions, and white noise is the same in all of them: eigenvalues of
     the patches' covariance are dropped from the largest down until those that are left lie evenly about their mean,
-    which is the noise's variance (Chen, Zhu and Heng 2015). Noise that is blurred, as that of JPEG files often is,
-    counts for less than it is.
+    which is the noise's variance (Chen, Zhu and Heng 2015). A grey picture fills its dimensions better, and only the
+    smallest quarter of them is taken for noise. Noise that is blurred, as that of JPEG files often is, or that
+    colours have in common, as in sepia, counts for less than it is.
     """
     height, width = rgb.shape[:2]
     if min(height, width) < PATCH:
         return 0.0
-    windows = np.lib.stride_tricks.sliding_window_view(rgb, (PATCH, PATCH), (0, 1))
+    grey = is_grey(rgb)
+    windows = np.lib.stride_tricks.sliding_window_view(rgb[..., :1] if grey else rgb, (PATCH, PATCH), (0, 1))
     stride = max(1, int(np.sqrt(windows.shape[0] * windows.shape[1] / ENOUGH)))
     stride += stride > 2 and stride % 2 == 0  # an odd one meets every column of a sensor's pattern
-    patches = windows[::stride, ::stride].reshape(-1, 3 * PATCH * PATCH)
+    patches = windows[::stride, ::stride].reshape(-1, windows.shape[2] * PATCH * PATCH)
     clipped = np.mean((patches == 0) | (patches == 1), 1)
     kept = patches[clipped <= CLIPPED]
-    if len(kept) < min(len(patches), 4 * patches.shape[1]):
-        kept = patches[np.argsort(clipped, kind="stable")[: 4 * patches.shape[1]]]
+    least = 4 * patches.shape[1]
+    if len(kept) < min(len(patches), least):
+        kept = patches[np.argsort(clipped, kind="stable")[:least]]
     kept = kept - kept.mean(0)
-    return _from_spectrum(np.linalg.eigvalsh(kept.T @ kept / np.float32(len(kept))))
+    values = np.maximum(np.linalg.eigvalsh(kept.T @ kept / np.float32(len(kept))), 0)
+    variance = float(np.mean(values[: len(values) // 4])) * LOW if grey else _from_spectrum(values)
+    return float(np.sqrt(variance))
 
 
 def _from_spectrum(values: Floats) -> float:
-    """Square root of the mean of the smallest eigenvalues (ascending) whose median is not below it."""
-    values = np.maximum(values, 0)
+    """Mean of the smallest eigenvalues (ascending) whose median is not below it."""
     counts = np.arange(1, len(values) + 1)
     means = np.cumsum(values) / counts
     medians = (values[(counts - 1) // 2] + values[counts // 2]) / 2
     even = np.flatnonzero(means <= medians)
-    return float(np.sqrt(means[even[-1]])) if len(even) else 0.0
+    return float(means[even[-1]]) if len(even) else 0.0
