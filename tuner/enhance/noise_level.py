@@ -10,8 +10,8 @@ ENOUGH = 10_000
 """Patches that are looked at; more tell nothing new."""
 CLIPPED = 0.05
 """Patches of which a larger part is black or white tell too little: their noise was cut off."""
-LOW = 1.1
-"""By how much the variance of noise lies above the mean of the lowest quarter of 64 eigenvalues of a sample of it."""
+SMOOTH = 0.1
+"""Part of a grey picture's patches that is smooth enough to tell its noise."""
 
 
 def noise_level(rgb: Floats) -> float:
@@ -19,9 +19,9 @@ def noise_level(rgb: Floats) -> float:
 
     Patches of a clean picture lie near a few dimensions, and white noise is the same in all of them: eigenvalues of
     the patches' covariance are dropped from the largest down until those that are left lie evenly about their mean,
-    which is the noise's variance (Chen, Zhu and Heng 2015). A grey picture fills its dimensions better, and only the
-    smallest quarter of them is taken for noise. Noise that is blurred, as that of JPEG files often is, or that
-    colours have in common, as in sepia, counts for less than it is.
+    which is the noise's variance (Chen, Zhu and Heng 2015). Grey patches fill their dimensions too well for that: of
+    those with the least at low frequencies, the highest ones are taken for noise (after Liu et al. 2013). Noise that
+    is blurred, as that of JPEG files often is, or that colours have in common, as in sepia, counts for less than it is.
     """
     height, width = rgb.shape[:2]
     if min(height, width) < PATCH:
@@ -36,16 +36,26 @@ def noise_level(rgb: Floats) -> float:
     least = 4 * patches.shape[1]
     if len(kept) < min(len(patches), least):
         kept = patches[np.argsort(clipped, kind="stable")[:least]]
-    kept = kept - kept.mean(0)
-    values = np.maximum(np.linalg.eigvalsh(kept.T @ kept / np.float32(len(kept))), 0)
-    variance = float(np.mean(values[: len(values) // 4])) * LOW if grey else _from_spectrum(values)
-    return float(np.sqrt(variance))
+    return float(np.sqrt(_of_smooth(kept) if grey else _of_few_dimensions(kept)))
 
 
-def _from_spectrum(values: Floats) -> float:
-    """Mean of the smallest eigenvalues (ascending) whose median is not below it."""
+def _of_few_dimensions(patches: Floats) -> float:
+    """Variance of noise on [n, values]: mean of the smallest eigenvalues whose median is not below it."""
+    patches = patches - patches.mean(0)
+    values = np.maximum(np.linalg.eigvalsh(patches.T @ patches / np.float32(len(patches))), 0)
     counts = np.arange(1, len(values) + 1)
     means = np.cumsum(values) / counts
     medians = (values[(counts - 1) // 2] + values[counts // 2]) / 2
     even = np.flatnonzero(means <= medians)
     return float(means[even[-1]]) if len(even) else 0.0
+
+
+def _of_smooth(patches: Floats) -> float:
+    """Variance of noise on grey [n, values]: white noise has the same at every frequency of the cosine transform."""
+    place, wave = np.arange(PATCH), np.arange(PATCH)[:, None]
+    basis = np.cos((2 * place + 1) * wave * np.pi / (2 * PATCH)) * np.where(wave == 0, np.sqrt(0.5), 1) / 2
+    energy = np.square(patches @ np.kron(basis, basis).T.astype(np.float32))
+    order = np.add.outer(np.arange(PATCH), np.arange(PATCH)).ravel()
+    texture = energy[:, (order > 0) & (order < PATCH)].sum(1)
+    smooth = energy[texture <= np.quantile(texture, SMOOTH)]
+    return float(smooth[:, order >= PATCH].mean())
