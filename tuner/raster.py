@@ -67,3 +67,8 @@ def reduced(raster: Raster, longest: int) -> Raster:
         return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
     return Raster(scaled(raster.rgb), None if raster.alpha is None else scaled(raster.alpha), raster.depth)
+
+
+def is_grey(rgb: Floats) -> bool:
+    """Whether the channels of [h, w, 3] are equal everywhere."""
+    return bool(np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 0], rgb[..., 2]))

@@ -10,12 +10,14 @@ from indexer.types import Floats
 from tuner.enhance.noise_level import noise_level
 from tuner.networks import cleaner
 from tuner.operation import Method, Operation, Parameters, number_or_auto
-from tuner.raster import Raster
+from tuner.raster import Raster, is_grey
 from tuner.tiles import tiled
 from tuner.work import Work
 
 LEAST = 0.75
 """Sigma, of 255, below which nobody sees noise, and what is found may be the picture's own texture."""
+COMMON = 3**0.5
+"""Noise that three channels have in common counts for so much more than the network expects of three apart."""
 
 
 class Denoise(Parameters):
@@ -47,7 +49,8 @@ def denoise(picture: Raster, parameters: Denoise, work: Work) -> Raster:
         made = _by_means(picture.rgb, sigma / 255, work)
     else:
         best = parameters.effort == "best" and not work.preview
-        made = cleaner.cleaned(cleaner.NOISE, picture.rgb, sigma / 255, work, what="noise", best=best)
+        told = sigma / 255 * (COMMON if is_grey(picture.rgb) else 1)
+        made = cleaner.cleaned(cleaner.NOISE, picture.rgb, told, work, what="noise", best=best)
     if parameters.strength < 1:
         made = picture.rgb + np.float32(parameters.strength) * (made - picture.rgb)
     return picture.with_rgb(made)

@@ -12,6 +12,7 @@ from indexer.encoders.graph import convert, needed
 from indexer.errors import DependencyError
 from indexer.types import Floats
 from tuner.networks.denoiser import GRID, REACH, Denoiser
+from tuner.raster import is_grey
 from tuner.tiles import tiled
 from tuner.work import Work
 
@@ -26,7 +27,8 @@ def cleaned(weights: Path, rgb: Floats, strength: float, work: Work, *, what: st
     """[h, w, 3] around 0..1, of any size, without what `weights` were trained to take out, not clipped.
 
     `strength` is sigma of 1.0 for NOISE, and for JPEG what its quality lacks of 100, of 100. `best` takes the mean of
-    the outcomes of the picture turned and mirrored in eight ways (Timofte et al. 2016), for eight times the work.
+    the outcomes of the picture turned and mirrored in eight ways (Timofte et al. 2016), for eight times the work. Grey
+    pictures stay grey.
     """
     run, strengths = load(weights), np.array([strength], np.float32)
     # Among several parts, it is these that are counted; looks at one may still be stopped.
@@ -35,7 +37,10 @@ def cleaned(weights: Path, rgb: Floats, strength: float, work: Work, *, what: st
     def part(picture: Floats) -> Floats:
         return _whole(run, picture, strengths, best, lambda done, total: within.step(done, total, what))
 
-    return tiled(part, rgb, work, halo=REACH, grid=GRID, what=what)
+    made = tiled(part, rgb, work, halo=REACH, grid=GRID, what=what)
+    if is_grey(rgb):
+        made[:] = made.mean(2, keepdims=True)
+    return made
 
 
 def _whole(run: Run, picture: Floats, strengths: Floats, best: bool, step: Callable[[int, int], None]) -> Floats:
