@@ -160,15 +160,20 @@ def test_refusals(client: TestClient, settings: Settings, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "named", ["/etc/passwd", "beach.jpg", "12x", "-1", "#", "data:image/png;base64,AAAA", ["1", "/x"]]
+    "named", ["/etc/passwd", "beach.jpg", "12x", "-1", "#", "data:image/png;base64,%", ["1", "/x"]]
 )
 def test_the_network_names_no_files(client: TestClient, named: Any) -> None:
-    assert "by its id" in _refusal(client, 400, pictures=[1], parameters={"reference": named})
+    assert "reference" in _refusal(client, 400, pictures=[1], parameters={"reference": named})
+
+
+def test_a_data_url_has_to_hold_a_picture(client: TestClient) -> None:
+    url = "data:image/png;base64,AAAA"
+    assert "not a picture" in _refusal(client, 422, pictures=[1], parameters={"reference": url})
 
 
 def test_pictures_are_named_by_id(client: TestClient) -> None:
-    for named in ("3", "#3", ""):
-        assert posted(client, pictures=[1], parameters={"reference": named})["parameters"]["reference"] == named
+    for named, kept in (("3", "#3"), ("#3", "#3"), ("", "")):
+        assert posted(client, pictures=[1], parameters={"reference": named})["parameters"]["reference"] == kept
 
 
 def test_lists(client: TestClient) -> None:
