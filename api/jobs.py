@@ -12,6 +12,7 @@ from search.engine import Engine
 from tuner.jobs.book import Book, Wanted
 from tuner.operations import get_operation
 from tuner.references import settled
+from tuner.selection import found_by
 
 _BETWEEN_LOOKS = 0.3
 """Seconds in which a change is heard of."""
@@ -62,7 +63,7 @@ def _pictures(engine: Engine, asked: JobIn) -> list[int]:
         return asked.pictures or []
     if asked.pictures is not None:
         raise UsageError("A job has either pictures or a query that finds them.")
-    results = engine.search(asked.query, k=asked.k, local_files=False).results
-    if not results:
+    found = found_by(engine, asked.query, asked.k, local_files=False)
+    if not found:
         raise UsageError(f"Nothing in the collection matches {asked.query!r}: there is nothing to do.")
-    return [result.id for result in results]
+    return found

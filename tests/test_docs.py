@@ -170,7 +170,7 @@ def test_settings_are_named_in_the_readme_with_their_defaults() -> None:
         if isinstance(field.default, int | float):
             assert float(default) == field.default, name
     for document in DOCUMENTS:
-        for name in re.findall(r"PIXLOOM_([A-Z_]*[A-Z])", document.read_text(encoding="utf-8")):
+        for name in re.findall(r"PIXLOOM_([A-Z][A-Z0-9_]*[A-Z0-9])", document.read_text(encoding="utf-8")):
             assert name.lower() in Settings.model_fields or name == "DEBUG", f"{document.name} names PIXLOOM_{name}"
 
 

@@ -21,6 +21,7 @@ NEEDS: dict[str, dict[str, object]] = {
     "blend": {"into": "2", "box": "10,10,76,76"},
     "cut": {"box": "10,10,76,76"},
     "dejpeg": {"quality": 30},
+    "deblur": {"kernel": "gaussian", "radius": 1.0},
     "double-exposure": {"reference": "2"},
     "collage": {"pictures": ["2", "3"], "width": 200},
     "photomosaic": {"columns": 8, "tile": 8},

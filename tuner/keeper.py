@@ -15,7 +15,8 @@ from indexer.models import find
 from indexer.records import Record
 from indexer.tables import PictureRow
 from search.engine import Engine
-from tuner.edits import Edit, Role, edit_of, enter
+from search.lineage import made_from
+from tuner.edits import Edit, Role, ancestry, edit_of, enter
 from tuner.jobs.task import Outcome, Task
 from tuner.lineage.c2pa import Credentials, signed
 from tuner.lineage.copies import near_copies, warning
@@ -49,6 +50,8 @@ class Keeper:
         path = self._left_behind(recipe, source, task) or save_raster(
             made.raster, source, self.settings, recipe, made.kind, out=task.folder, finish=finish, note=note
         )
+        if task.folder is not None and path.stem != task.folder.stem and path.suffix == task.folder.suffix:
+            note(f"{task.folder.name} was there already, and is left as it is: this is {path.name}.")
         id = self._index(path)
         cosine, ssim = self._drift(made, record, id)
         told = self._near_copies(id, {*task.pictures, *made.work.used, id})
@@ -164,6 +167,9 @@ class Keeper:
             return None
         alike = self.pictures.stored(snapshot.ids[snapshot.search(vector, _ALIKE).rows].tolist())
         with self.collection.catalog.database.read() as connection:
+            for parent in list(parents):  # its family is no surprise: the original, and all that was made from it
+                original = ancestry(connection, parent)[-1]
+                parents |= {original, *made_from(connection, original).tolist()}
             phash = connection.scalar(select(PictureRow.phash).where(PictureRow.id == id)) or 0
             return warning(near_copies(connection, phash, vector, alike, parents))
 

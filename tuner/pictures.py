@@ -15,6 +15,7 @@ from indexer.reader import thumbnail_path
 from indexer.tables import PictureRow
 from indexer.types import Floats, Ids
 from search.engine import Engine
+from search.lineage import edited
 from tuner.lineage.opening import open_raster
 from tuner.raster import Raster, from_bytes, reduced, to_bytes
 from tuner.references import kept_file, picture_id
@@ -36,19 +37,25 @@ class CollectionPictures:
         return reduced(raster, max_side) if max_side else raster
 
     def similar(self, picture: Raster, k: int) -> list[int]:
-        """Ids of the k pictures most like it, best first."""
+        """Ids of the k pictures most like it, best first, edits left out."""
         snapshot = self.engine.snapshot()
         if snapshot is None or not snapshot.count:
             return []
-        return [int(id) for id in snapshot.ids[snapshot.search(self.vectors([picture])[0], k).rows]]
+        with self.collection.catalog.database.read() as connection:
+            made = edited(connection)
+        rows = snapshot.living()
+        hits = snapshot.search(self.vectors([picture])[0], k, rows[~np.isin(snapshot.ids[rows], made)])
+        return [int(id) for id in snapshot.ids[hits.rows]]
 
     def find(self, query: str, k: int) -> list[int]:
         """Ids that a line of the query language finds, best first."""
         return [one.id for one in self.engine.search(query, k=k, local_files=False).results]
 
     def newest(self, k: int) -> list[int]:
-        """Ids of the last k pictures that came in."""
-        return self.collection.catalog.newest(k)
+        """Ids of the last k pictures that came in, edits left out."""
+        with self.collection.catalog.database.read() as connection:
+            made = set(edited(connection).tolist())
+        return [id for id in self.collection.catalog.newest(k + len(made)) if id not in made][:k]
 
     def thumbnails(self, ids: Sequence[int]) -> list[Raster]:
         """Their thumbnails; ids without one are left out."""

@@ -25,13 +25,14 @@ class Pictures(Protocol):
         """
 
     def similar(self, picture: Raster, k: int) -> list[int]:
-        """Ids of the k pictures most like it by the collection's encoder, best first; fewer where there are fewer."""
+        """Ids of the k pictures most like it by the collection's encoder, best first, edits left out; fewer where
+        there are fewer."""
 
     def find(self, query: str, k: int) -> list[int]:
         """Ids that a line of the query language finds, best first."""
 
     def newest(self, k: int) -> list[int]:
-        """Ids of the last k pictures that came in."""
+        """Ids of the last k pictures that came in, edits left out."""
 
     def thumbnails(self, ids: Sequence[int]) -> list[Raster]:
         """Their thumbnails (longer side `Settings.thumbnail_size`), quick to read; ids without one are left out."""

@@ -25,6 +25,7 @@ from tuner.jobs.queue import Queue
 from tuner.jobs.worker import Worker
 from tuner.operations import get_operation, read_parameters
 from tuner.references import settled
+from tuner.selection import found_by
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _LOOK = 0.1
@@ -76,7 +77,7 @@ def tune(
             operation, ids, given, user, seed, confirm_rights=confirm_rights, folder=out.absolute() if out else None
         )
         job = book.add(wanted)
-        with shown() as on_progress, Worker(database, settings, queue, load=context.obj or load_encoder):
+        with shown() as on_progress, Worker(database, settings, queue, load=context.obj or load_encoder, only=job.id):
             try:
                 job = _followed(book, job, on_progress)
             except KeyboardInterrupt:
@@ -106,7 +107,7 @@ def _id(collection: Collection, picture: str) -> int:
 def _found(collection: Collection, query: str | None, k: int) -> list[int]:
     if query is None:
         return []
-    ids = [one.id for one in Engine(collection).search(query, k=k).results]
+    ids = found_by(Engine(collection), query, k)
     if not ids:
         raise NotFoundError(f"No picture matches {query!r}: nothing was done.")
     return ids

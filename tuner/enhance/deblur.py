@@ -18,6 +18,8 @@ from tuner.work import Work
 
 DOUBT = 1.5
 """Times the estimated noise that is reckoned with: kernels are never quite right, and neither are estimates."""
+SLIGHT = {"gaussian": 0.8, "disk": 1.3, "motion": 5.0}
+"""Extents in pixels below which a blur that is found may be how a sharp picture looks: undoing it would only ring."""
 ENOUGH = 2048
 """Pixels a side of the middle that a blur is found from."""
 
@@ -50,9 +52,10 @@ def deblur(raster: Raster, parameters: DeblurParameters, work: Work) -> Raster:
         kinds: tuple[Kind, ...] = ("gaussian", "disk", "motion")
         kinds = tuple(kind for kind in kinds if parameters.kernel in ("auto", kind))
         blur = estimated(grey, max(noise, 0.3 / 255), work, kinds)
-        work.note(_told(blur))
-        if blur.kind == "none":
+        if blur.kind == "none" or blur.extent < SLIGHT[blur.kind]:
+            work.note("No blur was found; say which it is with kernel, radius, length and angle.")
             return raster
+        work.note(_told(blur))
     kernel = blur.kernel
     halo = 4 * kernel.shape[0]
 
@@ -95,7 +98,7 @@ def _told(blur: Blur) -> str:
             return f"A blur as of a lens out of focus, a disk of radius {blur.extent:.1f} pixels, was found and undone."
         case "motion":
             return f"A motion of {blur.extent:.0f} pixels at {blur.angle:.0f} degrees was found and undone."
-    return "No blur was found; say which it is with kernel, radius, length and angle."
+    return "The blur that was given was undone."
 
 
 def _middle(grey: Floats) -> Floats:

@@ -66,6 +66,8 @@ def _levels(rgb: Floats, limit: float) -> tuple[float, float, float]:
     stretch = (_BRIGHT - _DARK) / (bright - dark)
     low = limit * max(0.0, dark - _DARK / stretch)
     high = 1 - limit * max(0.0, 1 - (bright + (1 - _BRIGHT) / stretch))
+    # Strong colours may be full in one channel where luma is far from white: they must not burn out.
+    high = max(high, float(np.quantile(rgb.max(2), 0.995)))
     placed = float(np.clip((middle - low) / (high - low), 0.02, 0.98))
     wanted = float(np.clip(np.log(_MIDDLE) / np.log(placed), 0.5, 2))
     # The middle may be meant to be dark or bright: it goes half as far as the ends do.

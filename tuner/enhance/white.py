@@ -10,6 +10,8 @@ from tuner.enhance.light import to_linear
 _NORM = 6
 """The Minkowski norm with which Finlayson and Trezzi found shades of grey best."""
 _FEWEST = 50
+_PAPER, _GROUND = 0.95, 0.05
+"""Value that all channels of white paper have at least; share of a picture that such ground fills."""
 _LARGEST = 0.8
 """A cast of so many stops isn't a fault of a camera's: the light was coloured."""
 
@@ -30,6 +32,8 @@ def find_cast(rgb: Floats) -> Cast:
     A fault of white balance colours dark, middle and bright parts alike, and mildly. Where they disagree (a red sky
     over a dark shore), or where the cast is strong, colours belong to the scene: confidence falls to 0.
     """
+    if float((rgb.min(2) > _PAPER).mean()) > _GROUND:  # white is there, and it is white
+        return Cast(np.ones(3, np.float32), 0.0)
     light = to_linear(rgb).reshape(-1, 3)
     usable = light[(rgb.reshape(-1, 3).max(1) < 0.98) & (rgb.reshape(-1, 3).max(1) > 0.04)]
     if len(usable) < _FEWEST:

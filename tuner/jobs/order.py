@@ -35,8 +35,10 @@ class Queued:
     served: int
 
 
-def first(connection: Connection) -> Any:
-    """The row of the waiting job whose turn it is; None where nothing waits."""
+def first(connection: Connection, only: int | None = None) -> Any:
+    """The row of the waiting job whose turn it is, or of `only` that one if it waits; None where nothing waits."""
+    if only is not None:
+        return connection.execute(select(JOB).where(JOB.c.id == only, JOB.c.state == WAITING)).one_or_none()
     return connection.execute(_FIRST).one_or_none()
 
 

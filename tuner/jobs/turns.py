@@ -31,16 +31,20 @@ class Finished:
 class Turns:
     """The turns of one worker, which goes by a `name` that no other has."""
 
-    def __init__(self, database: Database, name: str, previews: Path, lease: float = LEASE) -> None:
-        """`previews` is the folder that previews are put into; `lease` in seconds."""
+    def __init__(
+        self, database: Database, name: str, previews: Path, lease: float = LEASE, only: int | None = None
+    ) -> None:
+        """`previews` is the folder that previews are put into; `lease` in seconds; `only` the one job whose turns are
+        taken."""
         self._database, self._name, self._previews, self._lease = database, name, previews, lease
+        self._only = only
 
     def take(self, last: Finished | None = None) -> Task | None:
         """Give the last turn back and take the next, in one step; None where nothing waits."""
         with changing(self._database) as connection:
             if last is not None:
                 self._give(connection, last)
-            row = order.first(connection)
+            row = order.first(connection, self._only)
             return None if row is None else self._begin(connection, row)
 
     def give(self, last: Finished) -> None:
@@ -51,7 +55,8 @@ class Turns:
     def waiting(self) -> bool:
         """Whether there is a turn to take."""
         with self._database.read() as connection:
-            return connection.scalar(select(exists().where(JOB.c.state == WAITING))) or False
+            mine = JOB.c.state == WAITING if self._only is None else (JOB.c.id == self._only) & (JOB.c.state == WAITING)
+            return connection.scalar(select(exists().where(mine))) or False
 
     def go_on(self, task: Task) -> bool:
         """Whether a turn is still this worker's, and wanted."""

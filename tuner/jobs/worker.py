@@ -41,11 +41,13 @@ class Worker:
         load: Load = load_encoder,
         start: str = START,
         lease: float = LEASE,
+        only: int | None = None,
     ) -> None:
         """`start` is the import path of a `tuner.jobs.task.Start`; `lease` the seconds after which a worker without a
-        sign of life is taken for dead, of which a living one gives five in that time."""
+        sign of life is taken for dead, of which a living one gives five in that time. With `only` it works on
+        that one job."""
         name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._turns = Turns(database, name[-256:], settings.previews, lease)
+        self._turns = Turns(database, name[-256:], settings.previews, lease, only)
         self._process = Process(settings, load, start)
         self._queue, self._beat = queue, lease / 5
         self._stopping, self._busy, self._held = Event(), Lock(), ExitStack()

@@ -17,7 +17,7 @@ from tuner.repair.grey_patches import describe
 from tuner.repair.lab import mean_chroma, to_lab
 from tuner.repair.sizes import resized, within
 from tuner.repair.swatches import choose, decide
-from tuner.repair.teaching import colour_model
+from tuner.repair.teaching import colour_model, kept_lesson
 from tuner.work import Pictures, Work
 
 _LOOKED_AT = 320
@@ -44,9 +44,15 @@ class ColorizeParameters(Parameters):
     )
     k: int = Field(8, ge=1, le=50, description="how many similar pictures are asked")
     saturation: float = Field(1.0, ge=0, le=3, description="factor of how strong colours are; 0 leaves it grey")
+    lesson: str = Field(
+        "", pattern=r"^([0-9a-f]{64})?$", description="which colours learned earlier to use; records of edits name it"
+    )
+    similar: tuple[str, ...] = Field(
+        (), max_length=50, description="which pictures to take for the most similar; records of edits name them"
+    )
     force: bool = Field(False, description="colour anew, by its lightness, a picture that has colours already")
 
-    @field_validator("references", mode="before")
+    @field_validator("references", "similar", mode="before")
     @classmethod
     def _several(cls, given: Any) -> Any:
         if isinstance(given, str):
@@ -79,7 +85,9 @@ def _by_collection(picture: Raster, parameters: ColorizeParameters, method: str,
     if pictures is None:
         raise TuneError("There is no collection to take colours from: index colour photographs with `pixloom index`.")
     given = bool(parameters.references)
-    model = None if given or method == "neighbours" else colour_model(pictures, work)
+    model = None
+    if not given and method != "neighbours":
+        model = kept_lesson(parameters.lesson, work) if parameters.lesson else colour_model(pictures, work)
     found = list(_asked(pictures, small, parameters, work))
     if given and len(found) < len(parameters.references):
         work.note("References without colours were left out.")
@@ -111,17 +119,21 @@ def _asked(pictures: Pictures, small: Raster, parameters: ColorizeParameters, wo
     """The references' patches, or those of the k colour pictures most like this one, without itself."""
     count = len(parameters.references) or (min(parameters.k, 4) if work.preview else parameters.k)
     # Grey pictures among them have nothing to say, so more are asked for.
-    similar = () if parameters.references else pictures.similar(small, 4 * count + 1)
-    names = parameters.references or tuple(f"#{id}" for id in similar if f"#{id}" != work.subject)
-    taken = 0
+    names = parameters.references or parameters.similar
+    if not names:
+        names = tuple(f"#{id}" for id in pictures.similar(small, 4 * count + 1) if f"#{id}" != work.subject)
+    taken, used = 0, []
     for name in names:
         work.step(taken, count, "looking at similar pictures")
         one = example(pictures.open(name, _LOOKED_AT))
         if one is not None:
+            used.append(name)
             yield one
             taken += 1
         if taken == count:
-            return
+            break
+    if not parameters.references:
+        work.choices["similar"] = used
 
 
 def _nothing(pictures: Pictures, given: bool) -> str:
@@ -156,5 +168,5 @@ OPERATION = Operation(
         Method("ddcolor", "DDColor (Kang et al. 2023)", 6.0, 48, "ddcolor-tiny"),
     ),
     tiles=False,
-    references=("references",),
+    references=("references", "similar"),
 )

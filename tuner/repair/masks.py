@@ -99,7 +99,7 @@ def _from_picture(reference: str, picture: Raster, work: Work) -> Mask:
     if any(abs(round(had * work.scale) - has) > 1 for had, has in zip(found.size, picture.size, strict=True)):
         whole = tuple(round(side / work.scale) for side in picture.size)
         raise UsageError(
-            f"The mask {reference} is {found.size[0]} x {found.size[1]} pixels, the picture {whole[0]} x {whole[1]}: "
+            f"The mask is {found.size[0]} x {found.size[1]} pixels, the picture {whole[0]} x {whole[1]}: "
             "give a mask of the picture's size."
         )
     white: Floats = luminance(found.rgb) * (1 if found.alpha is None else found.alpha)

@@ -48,7 +48,7 @@ def steps_for(picture: Raster, parameters: RestoreParameters) -> list[Step]:
     if parameters.sepia == "remove" or (parameters.colour and is_toned(picture)):
         steps.append(("grey", {}))
     if parameters.tone:
-        steps.append(("tone", {}))
+        steps.append(("tone", {"limit": 0.35}))  # faded prints are grainy: much contrast would show it
     if parameters.colour:
         steps.append(("colorize", {}))
     return steps

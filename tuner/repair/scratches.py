@@ -22,6 +22,8 @@ from tuner.work import Work
 DIRECTIONS = 12
 HALO = 160
 """Pixels around a part in which a scratch shows whether it is one."""
+NEGLIGIBLE = 1e-4
+"""Share of a picture below which what was found is chance."""
 LENGTH = 15
 """Pixels along which a line is averaged."""
 LEAST = 0.02
@@ -60,6 +62,8 @@ def scratches(picture: Raster, parameters: ScratchesParameters, work: Work) -> R
     """Scratches filled in; every other pixel stays exactly as it is. A picture without any is given back."""
     found = find(picture.rgb, parameters, work)
     share = float(found.mean())
+    if share < NEGLIGIBLE:
+        found = np.zeros_like(found)
     work.note(f"Scratches and dust: {share:.1%} of the picture." if found.any() else "No scratches were found.")
     if parameters.show_mask:
         return picture.with_rgb(np.repeat(found[..., None], 3, axis=2).astype(np.float32))
