@@ -24,11 +24,11 @@ def toy_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODULES, "gather", "tests.job_gathering")
 
 
-def idle_worker(collection: Collection, start: str = START) -> Worker:
-    """A worker that isn't at work."""
+def idle_worker(collection: Collection, start: str = START, only: int | None = None) -> Worker:
+    """A worker that isn't at work yet; with `only`, of one job."""
     settings: Settings = collection.settings
     queue = Queue(settings.model_copy(update={"queue_url": "memory://"}))
-    return Worker(collection.catalog.database, settings, queue, load=any_toy, start=start)
+    return Worker(collection.catalog.database, settings, queue, load=any_toy, start=start, only=only)
 
 
 def toy(*pictures: int, owner: str = "ann", priority: int = 0, confirm: bool = False, **parameters: object) -> Wanted:

@@ -213,3 +213,11 @@ def _alive(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")  # one that is dead may stand in the table until somebody asks for it
     return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_a_worker_of_one_job_leaves_the_others_alone(filled: Collection, book: Book) -> None:
+    first, mine = book.add(toy(1, owner="ann")), book.add(toy(2, owner="bob"))
+    with idle_worker(filled, only=mine.id):
+        assert ended(book, mine.id).state == "done"
+    assert book.get(first.id).state == "waiting"
+    book.cancel(first.id, "ann")
