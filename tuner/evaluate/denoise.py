@@ -39,9 +39,10 @@ def _methods(sigma: float, work: Work) -> Mapping[str, Callable[[Case], Floats]]
         "pixloom, sigma given": ours(sigma=sigma),
         "pixloom, quick": ours(sigma=sigma, effort="quick"),
         "scikit-image NLM": ours(sigma=sigma, method="nlm"),
-        "scikit-image wavelet": lambda case: _wavelet(case.given.rgb, sigma / 255),
         "cv2 NLM": lambda case: _means(case.given.rgb, sigma),
     }
+    if find_spec("pywt") is not None:  # scikit-image needs it for wavelets, and doesn't ask for it
+        methods["scikit-image wavelet"] = lambda case: _wavelet(case.given.rgb, sigma / 255)
     if find_spec("bm3d") is not None:  # its licence forbids commercial use: it is never a dependency
         methods["bm3d"] = lambda case: _bm3d(case.given.rgb, sigma / 255)
     return methods
