@@ -1,7 +1,6 @@
 """Noise is found and taken out; what is clean, and the rest of the picture, stays."""
 
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -164,22 +163,9 @@ def test_a_wrong_sigma_is_named(wrong: str) -> None:
         read_parameters(OPERATION, {"sigma": wrong})
 
 
-def test_a_preview_is_there_at_once() -> None:
-    before = noisy(np.tile(photo(256), (2, 2, 1)), 25, (10, 10))
-    denoised(before, work(preview=True))
-    best = min(_processor_seconds(before) for _ in range(3))
-    assert best < 2 * 0.3, "two cores for 300 ms"
-
-
-def _processor_seconds(before: Raster) -> float:
-    started = time.process_time()
-    denoised(before, work(preview=True))
-    return time.process_time() - started
-
-
 def test_evaluation_has_ours_above_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuner.evaluate.denoise.SIGMAS", (25,))
-    monkeypatch.setattr("tuner.evaluate.denoise.find_spec", lambda name: None)  # bm3d takes long
+    monkeypatch.setattr("tuner.evaluate.denoise.find_spec", lambda name: name == "pywt" or None)  # bm3d takes long
     rows = {row.method: row for row in evaluate([Truth("fur", photo(48))], work())}
     assert rows["pixloom"].ours and not rows["input"].ours
     assert {"scikit-image NLM", "scikit-image wavelet", "cv2 NLM"} <= set(rows)
