@@ -23,6 +23,7 @@ class ToyTowers:
     fingerprint = text_fingerprint = hashlib.sha256(b"toy towers").hexdigest()
     dimension = text_dimension = 16
     picture_size = 64
+    any_size = True
     notice: str | None = None
     heads: Mapping[str, Head]
 
@@ -65,6 +66,20 @@ class ToyTowers:
                 return torch.nn.functional.normalize(self.map(self.words(numbers)), dim=1)
 
         return Texts().eval(), lambda texts: (torch.from_numpy(_numbers(texts)),)
+
+    def picture_module(self) -> Any:
+        import torch
+
+        torch.manual_seed(11)
+        layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 4, stride=4),
+            torch.nn.GELU(),
+            torch.nn.Conv2d(8, 12, 1),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(12, 16),
+        )
+        return torch.nn.Sequential(layers).eval()
 
 
 def _numbers(texts: Sequence[str]) -> Any:

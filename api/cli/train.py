@@ -12,9 +12,10 @@ from api.cli.index import terminate_like_ctrl_c
 from api.cli.options import EncoderName, Home, Images, Json, Split
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
+from api.cli.train_common import base_encoder, plain_name, refuse_other
+from api.cli.train_guided import guided, joint
 from indexer.collection import Collection
-from indexer.encoders import resolve
-from indexer.encoders.checkpoint import Checkpoint, folder_of
+from indexer.encoders.checkpoint import folder_of
 from indexer.errors import UsageError
 from indexer.pipeline import held_signals
 from indexer.sources.datasets import read_items
@@ -30,6 +31,10 @@ _USUAL = Recipe()
 @app.callback()
 def train() -> None:
     """Tune models to your own pictures."""
+
+
+app.command()(guided)
+app.command()(joint)
 
 
 @app.command()
@@ -88,10 +93,10 @@ def lit(
         shown() as on_progress,
     ):
         settings = collection.settings
-        folder = out.expanduser().absolute() if out else folder_of(f"lit:{_plain(name)}", settings)
-        _refuse_other(folder)
+        folder = out.expanduser().absolute() if out else folder_of(f"lit:{plain_name(name)}", settings)
+        refuse_other(folder)
         pairs, problems = _pairs(collection, captions, images, split, language)
-        base = _base(collection, encoder)
+        base = base_encoder(collection, encoder)
         result = tune_lit(
             base, pairs, recipe, folder, settings, terms=terms, on_progress=on_progress, should_stop=stopped.is_set
         )
@@ -106,14 +111,6 @@ def lit(
     return 1 if result.failed else 0
 
 
-def _base(collection: Collection, asked: str | None) -> str:
-    """The encoder whose towers are tuned: the one asked for, or that of the index; of a tuned one, its base."""
-    active = collection.catalog.state().index
-    name, notice = resolve(asked or (active.encoder if active else collection.settings.encoder), collection.settings)
-    note(notice)
-    return Checkpoint.read(folder_of(name, collection.settings)).base if name.startswith("lit:") else name
-
-
 def _pairs(
     collection: Collection, captions: Path | None, images: Path | None, split: str | None, language: str
 ) -> tuple[Pairs, Problems]:
@@ -124,19 +121,6 @@ def _pairs(
     data = read_items("auto", captions, images, split)
     pairs = pairs_of(data, captions.name + (f", split {split}" if split else ""), language)
     return pairs, data.problems
-
-
-def _plain(name: str) -> str:
-    if not name or name != Path(name).name or name.startswith("."):
-        raise UsageError(f"--name is {name!r}: choose one that a folder can have, or name a folder with --out.")
-    return name
-
-
-def _refuse_other(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: choose another --out.")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} holds something already: choose another --name or --out, or delete it.")
 
 
 def _show(result: Result, pairs: Pairs, problems: Problems, used: str) -> None:

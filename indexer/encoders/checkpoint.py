@@ -8,8 +8,6 @@ README.md           the card, for people
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -20,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from indexer.config import Settings
-from indexer.database import disk_error
 from indexer.encoders.adapters import Adapters
 from indexer.encoders.blend import Blend
 from indexer.encoders.headed import HeadedEncoder, Towers
 from indexer.encoders.heads import Affine, LiT
 from indexer.errors import EncoderError, NotFoundError, UsageError
+from indexer.folders import write_folder
 from indexer.types import Floats
 
 FORMAT = 1
@@ -95,21 +93,8 @@ class Checkpoint:
             "blend": asdict(self.blend),
             "sha256": self.digest,
         }
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-            try:
-                draft.chmod(0o755)
-                (draft / WEIGHTS).write_bytes(self.data)
-                (draft / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-                (draft / CARD).write_text(card, encoding="utf-8")
-                if folder.exists():
-                    shutil.rmtree(folder)
-                draft.rename(folder)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
-        except OSError as error:
-            raise disk_error(error, folder) from error
+        told = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        write_folder(folder, {WEIGHTS: self.data, CONFIG: told.encode(), CARD: card.encode()})
 
 
 def headed(name: str, checkpoint: Checkpoint, settings: Settings) -> HeadedEncoder:

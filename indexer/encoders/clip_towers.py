@@ -17,6 +17,8 @@ from indexer.types import Floats
 class ClipTowers:
     """Its features are the vectors of the plain model's own index: where there is one, no picture is read again."""
 
+    any_size = False
+
     def __init__(self, encoder: clip.ClipEncoder, digest: str = "") -> None:
         self.encoder, self.name, self.notice = encoder, encoder.name, encoder.notice
         self.fingerprint, self.text_fingerprint = encoder.fingerprint, encoder.fingerprint + digest
@@ -49,6 +51,13 @@ class ClipTowers:
         network.visual = torch.nn.Identity()  # its matrices are not to be adapted
         return _text_part(network).eval(), lambda texts: (self.encoder.tokenizer(list(texts)),)
 
+    def picture_module(self) -> Any:
+        """The picture part of a copy of the model, to be trained."""
+        import open_clip
+
+        facts = open_clip.get_model_preprocess_cfg(self.encoder.network)
+        return _picture_part(copy.deepcopy(self.encoder.network.visual).float().cpu(), facts["mean"], facts["std"])
+
 
 def _text_part(network: Any) -> Any:
     """A CLIP model as a module of texts only: tokens [n, context] -> unit-norm [n, dimension]."""
@@ -63,6 +72,24 @@ def _text_part(network: Any) -> Any:
             return torch.nn.functional.normalize(self.network.encode_text(tokens), dim=1)
 
     return TextPart()
+
+
+def _picture_part(visual: Any, mean: Sequence[float], spread: Sequence[float]) -> Any:
+    """The picture part of a CLIP model: pictures [n, 3, s, s] in 0..1 -> unit-norm [n, dimension]."""
+    import torch
+
+    class PicturePart(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.visual = visual
+            self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+            self.register_buffer("spread", torch.tensor(spread)[:, None, None], persistent=False)
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            found = self.visual((pictures - self.mean) / self.spread)
+            return torch.nn.functional.normalize(found, dim=1)
+
+    return PicturePart().eval()
 
 
 def towers(name: str, settings: Settings) -> ClipTowers:

@@ -19,6 +19,7 @@ from indexer.encoders.graph import damaged
 from indexer.encoders.headed import HeadedEncoder, Tokenize
 from indexer.encoders.heads import ConSE, Head, Visual
 from indexer.encoders.minilm import sentence_module, tokenize
+from indexer.encoders.stages import feature_module
 from indexer.encoders.towers import CROP, MEAN, RESIZE, SCALE, PictureTower, TextTower, crop
 from indexer.models import EMBEDDED_NOTICE
 from indexer.types import Floats, Pixels
@@ -33,6 +34,7 @@ class EmbeddedTowers:
 
     name = "embedded"
     picture_size = RESIZE
+    any_size = True
     notice: str | None = EMBEDDED_NOTICE
     dimension = PictureTower.DIMENSION
     text_dimension = TextTower.DIMENSION
@@ -82,6 +84,10 @@ class EmbeddedTowers:
     def text_module(self) -> tuple[Any, Tokenize]:
         """MiniLM as a torch module, to be trained."""
         return sentence_module(), tokenize
+
+    def picture_module(self) -> Any:
+        """EfficientNet-Lite2 as a torch module, to be trained."""
+        return feature_module()
 
     @cached_property
     def picture_tower(self) -> PictureTower:

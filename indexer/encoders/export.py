@@ -116,7 +116,7 @@ def _export_picture_tower(folder: Path) -> None:
         import torch
     except ImportError as error:
         raise DependencyError(_MISSING.format(error.name)) from error
-    graph = convert(_staged(model), torch.zeros(1, 3, CROP, CROP))
+    graph = convert(staged(model), torch.zeros(1, 3, CROP, CROP))
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
@@ -129,7 +129,7 @@ def _export_picture_tower(folder: Path) -> None:
     _write_facts(folder, weights)
 
 
-def _staged(model: Any) -> Any:
+def staged(model: Any) -> Any:
     """The network up to its pooled features, and before them the means of the channels that the last block of
     each later stage has between its depthwise and its narrowing convolution (no layer is wider)."""
     import torch

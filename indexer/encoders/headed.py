@@ -32,6 +32,8 @@ class Towers(Protocol):
     text_dimension: int
     """Columns of the text embeddings."""
     picture_size: int
+    any_size: bool
+    """Whether `picture_module` takes pictures of other sizes too."""
     notice: str | None
     heads: Mapping[str, Head]
     """What can be had of them without training, by name."""
@@ -50,6 +52,10 @@ class Towers(Protocol):
 
     def text_module(self) -> tuple[Any, Tokenize]:
         """The text tower as a torch module, tensors of `Tokenize` -> unit-norm [n, text_dimension], to train."""
+
+    def picture_module(self) -> Any:
+        """A copy of the picture tower as a torch module, to train: float pictures [n, 3, s, s] in 0..1, gamma-encoded
+        sRGB, -> features [n, dimension]. `s` is `picture_size`, or any from 32 on where `any_size`."""
 
 
 class HeadedEncoder:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from indexer.encoders.export import picture_network
+from indexer.encoders.export import picture_network, staged
 from indexer.encoders.towers import MEAN, SCALE
 
 if TYPE_CHECKING:
@@ -37,3 +37,23 @@ def load_stages() -> "torch.nn.Module":
             return maps
 
     return Stages().eval().requires_grad_(False)
+
+
+def feature_module() -> "torch.nn.Module":
+    """The embedded picture tower as a module to be trained: pictures [n, 3, s, s], float in 0..1 of gamma-encoded sRGB,
+    of any s from 32 on -> its features [n, 5312]. Errors as those of `load_stages`."""
+    model, _ = picture_network()
+    import torch
+
+    model.classifier = torch.nn.Identity()  # features are read before it
+
+    class Features(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = staged(model)
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            features: torch.Tensor = self.network((pictures * 255 - MEAN) / SCALE)
+            return features
+
+    return Features().eval()

@@ -12,6 +12,7 @@ Task = Literal[
     "inpaint",
     "colorize",
     "style",
+    "guided",
     "generate",
     "ocr",
     "filter",

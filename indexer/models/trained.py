@@ -30,13 +30,15 @@ def _spec(config: Path) -> ModelSpec | None:
         if "tower" not in told:
             return None
         size = sum(path.stat().st_size for path in folder.iterdir())
-        note = f"trained on {told.get('pictures', '?')} pictures of {told.get('data', '?')}, over {base}"
+        count = told.get("pictures", told.get("examples", "?"))
+        note = f"trained on {count} pictures of {told.get('data', '?')}, over {base}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     below = next((spec for spec in TABLE if spec.name == base), None)
+    guide = told.get("kind") == "guide"
     return ModelSpec(
-        name=f"lit:{folder.name}",
-        task="encoder",
+        name=f"{'guide' if guide else 'lit'}:{folder.name}",
+        task="guided" if guide else "encoder",
         licence=f"terms of the data: {told.get('terms') or 'not stated'}",
         size=size,
         speed=below.speed if below else "medium",
@@ -44,10 +46,10 @@ def _spec(config: Path) -> ModelSpec | None:
         note=note,
         origin="trained",
         memory=below.memory if below else None,
-        languages=below.languages if below else "",
+        languages=below.languages if below and not guide else "",
         commercial=False,
-        used_by="search",
-        notice=below.notice if below else None,
+        used_by="guided" if guide else "search",
+        notice=below.notice if below and not guide else None,
         facts=("all: the checkpoint's own config",),
         unverified=("memory",) if below is None else (),
     )

@@ -19,6 +19,7 @@ TASKS = {
     "scratches": "tuner.evaluate.scratches",
     "colorize": "tuner.evaluate.colorize",
     "style": "tuner.evaluate.style",
+    "guided": "tuner.evaluate.guided",
 }
 """Task -> the module whose `evaluate(truths, work)` measures it. Degradations are simulated, with fixed seeds."""
 

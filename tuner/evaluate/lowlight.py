@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from indexer.types import Floats
 from tuner.enhance.light import to_linear, to_stored
 from tuner.enhance.lowlight import OPERATION, LowlightParameters
+from tuner.evaluate.classical import by_value, clahe, gamma
 from tuner.evaluate.comparison import OURS, Case, Row, Truth, compare
-from tuner.raster import Raster, luminance, to_bytes
+from tuner.raster import Raster, to_bytes
 from tuner.work import Work
 
 CASES: tuple[tuple[str, Callable[[Floats], Floats], tuple[float, float] | None], ...] = (
@@ -53,9 +53,9 @@ def _methods(work: Work) -> dict[str, Callable[[Case], Floats]]:
 
     methods: dict[str, Callable[[Case], Floats]] = {
         "input": lambda case: case.given.rgb,
-        "gamma correction": lambda case: _gamma(case.given.rgb),
-        "CLAHE (OpenCV)": lambda case: _clahe(case.given.rgb),
-        "equalize_hist (scikit-image)": lambda case: _by_value(case.given.rgb, equalize_hist),
+        "gamma correction": lambda case: gamma(case.given.rgb),
+        "CLAHE (OpenCV)": lambda case: clahe(case.given.rgb),
+        "equalize_hist (scikit-image)": lambda case: by_value(case.given.rgb, equalize_hist),
         "equalize_adapthist (scikit-image)": lambda case: equalize_adapthist(case.given.rgb),
         OURS: ours("curve"),
         "pixloom, illumination": ours("illumination"),
@@ -63,25 +63,3 @@ def _methods(work: Work) -> dict[str, Callable[[Case], Floats]]:
     if work.model("zero-dce") is not None:
         methods["pixloom, zero-dce"] = ours("zero-dce")
     return methods
-
-
-def _gamma(rgb: Floats) -> Floats:
-    """The power that brings the mean of luma to the middle."""
-    power = np.log(0.5) / np.log(np.clip(luminance(rgb).mean(), 1e-3, 0.999))
-    bent: Floats = rgb ** np.float32(power)
-    return bent
-
-
-def _by_value(rgb: Floats, equalise: Callable[[Floats], Floats]) -> Floats:
-    """A method for grey pictures applied to the greatest of the channels; hue and saturation stay."""
-    value = rgb.max(2)
-    gains = equalise(value) / np.maximum(value, np.float32(1 / 255))
-    return np.asarray(rgb * gains[..., None], np.float32)
-
-
-def _clahe(rgb: Floats) -> Floats:
-    """Equalisation of local histograms of lightness, with OpenCV's customary settings."""
-    lab = cv2.cvtColor(to_bytes(rgb), cv2.COLOR_RGB2Lab)
-    lab[..., 0] = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(lab[..., 0])
-    equal: Floats = cv2.cvtColor(lab, cv2.COLOR_Lab2RGB).astype(np.float32) / np.float32(255)
-    return equal
