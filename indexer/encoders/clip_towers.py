@@ -79,6 +79,9 @@ def _picture_part(visual: Any, mean: Sequence[float], spread: Sequence[float]) -
     import torch
 
     class PicturePart(torch.nn.Module):
+        mean: torch.Tensor
+        spread: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.visual = visual

@@ -1,6 +1,6 @@
 """Photographs gone wrong, simulated, and put right by `guided`: beside methods that look at histograms."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,17 +16,17 @@ GUIDES = {OURS: ""}
 """Row -> guide."""
 
 
-def evaluate(truths: Sequence[Truth], work: Work) -> Iterator[Row]:
+def evaluate(truths: Sequence[Truth], work: Work, guides: Mapping[str, str] = GUIDES) -> Iterator[Row]:
     """Rows of one case, one to three things gone wrong with each picture, as in training but by another chance."""
     cases = []
     for number, truth in enumerate(truths):
         chance = np.random.default_rng([work.seed + 1, number, 1])
         spoilt = degrade(truth.rgb, tuple(KINDS), chance).astype(np.float32) / np.float32(255)
         cases.append(Case(truth, Raster(spoilt)))
-    yield from compare("guided", "simulated, one to three faults", cases, methods(work, GUIDES), work)
+    yield from compare("guided", "simulated, one to three faults", cases, methods(work, guides), work)
 
 
-def methods(work: Work, guides: dict[str, str]) -> dict[str, Callable[[Case], Floats]]:
+def methods(work: Work, guides: Mapping[str, str]) -> dict[str, Callable[[Case], Floats]]:
     """The input, the usual methods, and each of the guides."""
     from skimage.exposure import equalize_adapthist, equalize_hist
 

@@ -64,12 +64,14 @@ class Transform(nn.Module):
         """[n, f] -> the code [n, c] that decides everything."""
         seen = ((features - self.mean) / self.spread).clamp(-8, 8)
         code: Tensor = self.code(seen)
-        return code + self.mix(code)
+        mixed: Tensor = self.mix(code)
+        return code + mixed
 
     def curve(self, code: Tensor) -> Tensor:
         """[n, c] -> values at the knots [n, 3, KNOTS]."""
         even = torch.linspace(0, 1, KNOTS, device=code.device)
-        return even + self.curves(code).reshape(-1, 3, KNOTS)
+        moved: Tensor = self.curves(code).reshape(-1, 3, KNOTS)
+        return even + moved
 
     def table(self, code: Tensor) -> Tensor:
         """[n, c] -> moves of colours at the nodes [n, 3, blue, green, red]."""
@@ -107,8 +109,8 @@ class Local(nn.Module):
         self.third = nn.Conv2d(32, 32, 3, padding=1)
         self.grid = nn.Conv2d(32, 2 * DEPTH, 1)
         self.scale, self.shift = nn.Linear(code, 32), nn.Linear(code, 32)
-        nn.init.normal_(self.grid.weight, std=1e-3)
-        nn.init.zeros_(self.grid.bias)
+        for values, spread in zip(self.grid.parameters(), (1e-3, 0.0), strict=True):
+            nn.init.normal_(values, std=spread)
 
     def forward(self, pictures: Tensor, code: Tensor) -> Tensor:
         """Outcomes of the global part [n, 3, h, w] of any size, and the code [n, c] -> the grid."""
@@ -116,7 +118,8 @@ class Local(nn.Module):
         seen = functional.silu(self.second(functional.silu(self.first(small))))
         seen = seen * (1 + self.scale(code)[..., None, None]) + self.shift(code)[..., None, None]
         seen = functional.silu(self.third(functional.silu(seen)))
-        return self.grid(seen).reshape(-1, 2, DEPTH, ACROSS, ACROSS)
+        grid: Tensor = self.grid(seen).reshape(-1, 2, DEPTH, ACROSS, ACROSS)
+        return grid
 
 
 def bend(pictures: Tensor, knots: Tensor) -> Tensor:

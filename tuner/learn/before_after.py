@@ -14,7 +14,7 @@ from indexer.errors import NotFoundError, PictureError, UsageError
 from indexer.formats import is_picture_name
 from indexer.images import open_picture
 from indexer.limits import Limits
-from indexer.types import Floats, Pixels
+from indexer.types import Pixels
 from tuner.learn.degradations import degrade
 from tuner.raster import to_bytes
 
@@ -97,7 +97,8 @@ class Spoilt:
     def read(self, number: int, variant: int, side: int | None, limits: Limits) -> tuple[Pixels, Pixels]:
         """As `Examples.read`; spoilt at the size that is asked for."""
         clean = np.asarray(_opened(self.paths[number], side, limits))
-        after: Floats = fitted(clean, (side, side) if side else (clean.shape[1], clean.shape[0])) / np.float32(255)
+        size = (side, side) if side else (clean.shape[1], clean.shape[0])
+        after = fitted(clean, size).astype(np.float32) / np.float32(255)
         chance = np.random.default_rng([self.seed, number, variant])
         return degrade(after, self.kinds, chance), to_bytes(after)
 

@@ -52,13 +52,15 @@ def cast(rgb: Floats, rng: np.random.Generator) -> Floats:
 def contrast(rgb: Floats, rng: np.random.Generator) -> Floats:
     """Values squeezed around the middle: neither black nor white is left."""
     middle, share = np.float32(rng.uniform(0.4, 0.6)), np.float32(rng.uniform(0.35, 0.75))
-    return middle + (rgb - middle) * share
+    squeezed: Floats = middle + (rgb - middle) * share
+    return squeezed
 
 
 def noise(rgb: Floats, rng: np.random.Generator) -> Floats:
     """Of photons and of reading out: 2 to 12 of 255 in the middle greys."""
     spread = np.float32(rng.uniform(2, 12) / 255) * np.sqrt(0.3 + 1.4 * np.clip(rgb, 0, 1))
-    return rgb + spread * rng.standard_normal(rgb.shape, np.float32)
+    noisy: Floats = rgb + spread * rng.standard_normal(rgb.shape, np.float32)
+    return noisy
 
 
 KINDS: dict[str, Degrade] = {

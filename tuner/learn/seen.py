@@ -73,10 +73,10 @@ class Seen:
             "befores": (np.uint8, (self.variants, count, side, side, 3)),
             "afters": (np.uint8, (count, side, side, 3)),
         }
-        fresh = not self.notes.exists()
+        files = {name: self.folder / f"{name}.npy" for name in shapes}
+        fresh = not all(file.exists() for file in (self.notes, *files.values()))
         for name, (kind, shape) in shapes.items():
-            file = self.folder / f"{name}.npy"
-            mapped = np.lib.format.open_memmap(file, "w+" if fresh or not file.exists() else "r+", kind, shape)  # type: ignore[no-untyped-call]
+            mapped = np.lib.format.open_memmap(files[name], "w+" if fresh else "r+", kind, shape)
             setattr(self, name, mapped)
         if fresh:
             return 0
