@@ -42,14 +42,14 @@ class Transform(nn.Module):
     """psi, and how it is used. Pictures are float [n, 3, h, w] in 0..1, gamma-encoded sRGB; features [n, f]."""
 
     mean: Tensor
+    """Of the features that it learns from [f]; they are brought to about -1..1 by it and by their `spread`."""
     spread: Tensor
 
-    def __init__(self, shape: Shape, mean: Tensor | None = None, spread: Tensor | None = None) -> None:
-        """`mean` and `spread` [f] are of the features that it learns from: they are brought to about -1..1."""
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.register_buffer("mean", torch.zeros(shape.features) if mean is None else mean)
-        self.register_buffer("spread", torch.ones(shape.features) if spread is None else spread)
+        self.register_buffer("mean", torch.zeros(shape.features))
+        self.register_buffer("spread", torch.ones(shape.features))
         self.code = nn.Sequential(nn.Linear(shape.features, shape.code), nn.SiLU(), nn.LayerNorm(shape.code))
         self.mix = nn.Sequential(nn.Linear(shape.code, shape.code), nn.SiLU())
         self.curves = nn.Linear(shape.code, 3 * KNOTS)

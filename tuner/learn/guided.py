@@ -95,7 +95,9 @@ def train(
     if recipe.unlock != "none":
         omega = unlock(towers.picture_module(), recipe.unlock, recipe.rank).to(device)
     run = _Run(omega, seen, recipe, folder / "state.pt", device)
-    net = copy.deepcopy(begin) if begin else Transform(Shape(towers.dimension), *run.spread())
+    net = copy.deepcopy(begin) if begin else Transform(Shape(towers.dimension))
+    if begin is None or omega is not None:  # an encoder that learns along looks at other sizes than a locked one
+        net.mean, net.spread = run.spread()
     history = run.epochs(net.to(device), _judge(towers, recipe, device), on_progress, should_stop)
     if history is None:
         return None
