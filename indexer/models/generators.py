@@ -40,8 +40,8 @@ def recommended(mode: Mode, machine: Machine) -> ModelSpec:
     """The model to pull: of those that fit, one that everyone may use for anything where there is such a one."""
 
     def place(spec: ModelSpec) -> tuple[bool, bool, float, float]:
-        too_large, *rest = _place(spec, machine)
-        return too_large, spec.asks, *rest
+        too_large, cost, row = _place(spec, machine)
+        return too_large, spec.asks, cost, row
 
     return min(generators(mode), key=place)
 
