@@ -29,6 +29,7 @@ class JobIn(BaseModel):
     k: int = Field(20, description="Pictures that the query shall find.")
     user: str = Field(ANYONE, max_length=MAX_NAME)
     seed: int = 0
+    count: int = Field(1, description="Candidates of each outcome, 1 to 64, of operations that generate.")
     priority: int = Field(0, description="-100 to 100, among the jobs of one person.")
     confirm: bool = False
     confirm_rights: bool = Field(False, description="You may make derivatives, whatever the pictures' rights say.")
@@ -93,6 +94,7 @@ class ItemOut(Fields):
 
     picture: int | None
     further: list[int]
+    seed: int
     state: JobState
     reason: str | None
     notes: list[str]
