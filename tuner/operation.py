@@ -89,6 +89,8 @@ class Operation:
     """Parameters that name pictures or masks: `12`, `#12`, or a file."""
     files: tuple[str, ...] = ()
     """Parameters that name other files of this machine, such as weights: never taken over the network."""
+    models: tuple[str, ...] = ()
+    """Parameters that name a model: of the table, of the hub, or by a path, which is never taken over the network."""
 
     @property
     def generates(self) -> bool:
