@@ -81,6 +81,8 @@ class Operation:
     tiles: bool = True
     """Whether memory is bounded by `work.tile` and not by the size of the picture."""
     resizes: bool = False
+    needs: tuple[str, ...] = ()
+    """Parameters that may not be left empty."""
     from_nothing: bool = False
     """Whether it takes no picture at all: outcomes have no parent."""
     gathers: str | None = None

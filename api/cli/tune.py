@@ -1,36 +1,28 @@
 """`pixloom tune`."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from api.cli.following import as_dict, exit_code, summary, worked
 from api.cli.home import opened
 from api.cli.options import Home, Json
-from api.cli.output import duration, note, print_json, say, table
-from api.cli.progress import shown
+from api.cli.output import note, print_json, say, table
 from api.cli.similar import named
 from api.parameters import named_values
 from indexer.collection import Collection
-from indexer.encoders import load_encoder
 from indexer.errors import NotFoundError, UsageError
 from indexer.job_tables import DONE
-from indexer.types import OnProgress, Progress
 from search.engine import Engine
-from tuner.jobs.book import ANYONE, Book, Wanted
+from tuner.jobs.book import ANYONE, Wanted
 from tuner.jobs.job import Item, Job
-from tuner.jobs.queue import Queue
-from tuner.jobs.worker import Worker
 from tuner.operations import get_operation, read_parameters
 from tuner.references import settled
 from tuner.selection import found_by
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-_LOOK = 0.1
-"""Seconds between two looks at where the job stands."""
-_BLOCKED = 2
 
 
 @app.command()
@@ -70,20 +62,10 @@ def tune(
         given = settled(chosen, given, collection.settings, files=True)
         read_parameters(chosen, given)  # before any file is read
         ids = [*(_id(collection, one) for one in pictures or ()), *_found(collection, query, k)]
-        queue = Queue(collection.settings)
-        database, settings = collection.catalog.database, collection.settings
-        book = Book(database, settings, queue.wake)
         wanted = Wanted(
             operation, ids, given, user, seed, confirm_rights=confirm_rights, folder=out.absolute() if out else None
         )
-        job = book.add(wanted)
-        with shown() as on_progress, Worker(database, settings, queue, load=context.obj or load_encoder, only=job.id):
-            try:
-                job = _followed(book, job, on_progress)
-            except KeyboardInterrupt:
-                book.cancel(job.id, user)
-                raise
-        items = book.items(job.id)
+        job, items = worked(context, collection, wanted)
     return _told(job, items, as_json=json)
 
 
@@ -113,23 +95,11 @@ def _found(collection: Collection, query: str | None, k: int) -> list[int]:
     return ids
 
 
-def _followed(book: Book, job: Job, on_progress: OnProgress) -> Job:
-    """The job once it has ended."""
-    while not job.ended:
-        what = f"{job.operation}: {job.what}" if job.what else job.operation
-        several = job.total > 1
-        done, total = (job.done + job.failed, job.total) if several else (job.step, job.steps or None)
-        on_progress(Progress(job.operation if several else what, done, total, eta=job.eta))
-        time.sleep(_LOOK)
-        job = book.get(job.id)
-    return job
-
-
 def _told(job: Job, items: Sequence[Item], *, as_json: bool) -> int:
     made = [item for item in items if item.state == DONE]
     if as_json:
         print_json(
-            {"job": job.id, "state": job.state, "reason": job.reason, "results": [_as_dict(one) for one in items]}
+            {"job": job.id, "state": job.state, "reason": job.reason, "results": [as_dict(one) for one in items]}
         )
     else:
         if made:
@@ -140,31 +110,9 @@ def _told(job: Job, items: Sequence[Item], *, as_json: bool) -> int:
                 note(f"#{one.picture}: {told}")
             if one.reason:
                 say(f"#{one.picture}: {one.reason}")
-        note(_summary(job, len(made), len(items)))
-    return 0 if len(made) == len(items) else 1 if made else _BLOCKED
-
-
-def _summary(job: Job, made: int, total: int) -> str | None:
-    took = (job.ended_at - job.started_at).total_seconds() if job.ended_at and job.started_at else None
-    if made == total:
-        return f"Done in {duration(took)}; `pixloom edits` shows how each was made." if took is not None else None
-    reason = f": {job.reason}" if job.reason else "."
-    return f"Job {job.id} is {job.state}, {made} of {total} done{reason}"
+        note(summary(job, len(made), len(items)))
+    return exit_code(items)
 
 
 def _far(item: Item) -> str:
     return "" if item.cosine is None else f"{item.cosine:.3f}"
-
-
-def _as_dict(item: Item) -> dict[str, Any]:
-    return {
-        "picture": item.picture,
-        "state": item.state,
-        "outcome": item.outcome,
-        "path": item.path,
-        "seconds": item.seconds,
-        "cosine": item.cosine,
-        "ssim": item.ssim,
-        "notes": list(item.notes),
-        "reason": item.reason,
-    }

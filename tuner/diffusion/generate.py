@@ -44,5 +44,7 @@ OPERATION = Operation(
     tiles=False,
     files=("lora",),
     models=("model",),
+    needs=("prompt",),
+    from_nothing=True,
 )
 """generate"""

@@ -39,5 +39,6 @@ OPERATION = Operation(
     tiles=False,
     files=("lora",),
     models=("model",),
+    needs=("prompt",),
 )
 """restyle"""

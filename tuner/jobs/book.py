@@ -72,6 +72,9 @@ class Book:
         """
         owner, operation = user_name(wanted.owner), get_operation(wanted.operation)
         parameters = read_parameters(operation, wanted.parameters).model_dump(mode="json")
+        for name in operation.needs:
+            if not parameters[name]:
+                raise UsageError(f"{operation.name} needs a {name}: it can't be empty.")
         pictures = list(dict.fromkeys(wanted.pictures))
         self._check(wanted, operation, len(pictures))
         groups = [pictures] if operation.gathers or not pictures else [[id] for id in pictures]
