@@ -205,6 +205,8 @@ def _model(made: Made) -> tuple[str | None, str | None]:
     if made.method.model is not None:
         spec = find(made.method.model)
         return made.method.model, spec.sha256 if spec else None
+    if made.operation.models and made.method.source is None:
+        return str(made.recorded()[made.operation.models[0]]), None
     named = getattr(made.parameters, made.method.name, None) if made.method.name in made.operation.files else None
     if not isinstance(named, str):
         return None, None
