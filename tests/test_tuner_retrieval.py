@@ -78,7 +78,7 @@ def test_a_composite_shows_each_picture_and_has_no_seam() -> None:
     np.testing.assert_allclose(both[:, 0], np.tile(COLOURS[0], (32, 1)), atol=1e-6)
     np.testing.assert_allclose(both[:, -1], np.tile(COLOURS[2], (32, 1)), atol=1e-6)
     assert np.abs(np.diff(both, axis=1)).max() < 0.1, "0.8 apart, over 16 pixels"
-    assert np.array_equal(composite([left], (64, 32)), composite([left, left], (64, 32)))
+    np.testing.assert_allclose(composite([left], (64, 32)), composite([left, left], (64, 32)), atol=1e-6)
 
 
 def test_likeness_begins_with_the_pictures(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from indexer.collection import Collection
 from indexer.errors import PictureError, TuneError
+from indexer.job_tables import EditRow
 from indexer.models import find
 from indexer.records import Record
 from indexer.tables import PictureRow
@@ -66,7 +67,7 @@ class Keeper:
             note(f"{task.folder.name} was there already, and is left as it is: this is {path.name}.")
         id = self._index(path)
         cosine, ssim = self._drift(made, record, id)
-        told = self._near_copies(id, {*task.pictures, *made.work.used, id})
+        told = self._near_copies(id, {*task.pictures, *made.work.used, *self._siblings(task), id})
         notes = [*made.work.notes, *filter(None, [told])]
         edit = Edit(
             id,
@@ -169,6 +170,11 @@ class Keeper:
         ids, vectors = self.pictures.stored([record.id, id])
         cosine = float(vectors[0] @ vectors[1]) if len(ids) == 2 else None
         return cosine, drift(made.source, made.raster)
+
+    def _siblings(self, task: Task) -> list[int]:
+        """Further candidates of the same job: that they are alike is no surprise."""
+        with self.collection.catalog.database.read() as connection:
+            return list(connection.scalars(select(EditRow.picture_id).where(EditRow.job_id == task.job)))
 
     def _near_copies(self, id: int, parents: set[int]) -> str | None:
         """A warning where the outcome nearly equals pictures that it wasn't made from."""

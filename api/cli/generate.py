@@ -81,7 +81,8 @@ def _say(job: Job, items: Sequence[Item], order: Sequence[RankedOut], gone: Sequ
         say(reason)
     if gone:
         note(f"{len(gone)} that came after the best {len(kept)} were deleted.")
-    note(summary(job, len(made), len(items)))
+    if made:
+        note(summary(job, len(made), len(items)))
 
 
 def _row(one: RankedOut, made: Mapping[int | None, Item]) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from api.cli.options import Home, Json
 from api.cli.output import note, print_json, say, table
 from api.cli.similar import named
 from api.parameters import named_values
+from api.ranking import RankedOut, told
 from indexer.collection import Collection
 from indexer.errors import NotFoundError, UsageError
 from indexer.job_tables import DONE
@@ -44,6 +45,7 @@ def tune(
     ] = None,
     k: Annotated[int, typer.Option("-k", metavar="N", help="How many of those at most.")] = 100,
     seed: Annotated[int, typer.Option(help="What is random begins from it.")] = 0,
+    count: Annotated[int, typer.Option("-n", metavar="N", help="Candidates of each, where it generates.")] = 1,
     user: Annotated[str, typer.Option(metavar="NAME", help="Whom the job belongs to.")] = ANYONE,
     confirm_rights: Annotated[
         bool, typer.Option("--confirm-rights", help="You may make derivatives, whatever the pictures' rights say.")
@@ -62,11 +64,11 @@ def tune(
         given = settled(chosen, given, collection.settings, files=True)
         read_parameters(chosen, given)  # before any file is read
         ids = [*(_id(collection, one) for one in pictures or ()), *_found(collection, query, k)]
-        wanted = Wanted(
-            operation, ids, given, user, seed, confirm_rights=confirm_rights, folder=out.absolute() if out else None
-        )
+        folder = out.absolute() if out else None
+        wanted = Wanted(operation, ids, given, user, seed, count, confirm_rights=confirm_rights, folder=folder)
         job, items = worked(context, collection, wanted)
-    return _told(job, items, as_json=json)
+        order = told(Engine(collection), job, items) if count > 1 else []
+    return _told(job, items, order, as_json=json)
 
 
 def _id(collection: Collection, picture: str) -> int:
@@ -95,23 +97,33 @@ def _found(collection: Collection, query: str | None, k: int) -> list[int]:
     return ids
 
 
-def _told(job: Job, items: Sequence[Item], *, as_json: bool) -> int:
+def _told(job: Job, items: Sequence[Item], order: Sequence[RankedOut], *, as_json: bool) -> int:
     made = [item for item in items if item.state == DONE]
     if as_json:
-        print_json(
-            {"job": job.id, "state": job.state, "reason": job.reason, "results": [as_dict(one) for one in items]}
-        )
+        results, ranking = [as_dict(one) for one in items], [one.model_dump(mode="json") for one in order]
+        whole = {"job": job.id, "state": job.state, "reason": job.reason, "results": results}
+        print_json(whole | ({"ranking": ranking} if order else {}))
     else:
         if made:
-            rows = [(f"#{one.picture}", f"#{one.outcome}", _far(one), one.path or "") for one in made]
+            rows = [(_named(one), f"#{one.outcome}", _far(one), one.path or "") for one in made]
             table(("picture", "outcome", "likeness", "path"), rows)
+        if order:
+            table(("", "of", "candidate", "score", "why"), [_row(one) for one in order])
         for one in items:
-            for told in one.notes:
-                note(f"#{one.picture}: {told}")
+            for text in one.notes:
+                note(f"{_named(one)}: {text}")
             if one.reason:
-                say(f"#{one.picture}: {one.reason}")
+                say(f"{_named(one)}: {one.reason}")
         note(summary(job, len(made), len(items)))
     return exit_code(items)
+
+
+def _named(item: Item) -> str:
+    return "nothing" if item.picture is None else f"#{item.picture}"
+
+
+def _row(one: RankedOut) -> tuple[object, ...]:
+    return one.place, "nothing" if one.picture is None else f"#{one.picture}", f"#{one.outcome}", one.score, one.why
 
 
 def _far(item: Item) -> str:
