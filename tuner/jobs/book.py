@@ -167,10 +167,10 @@ class Book:
 
     def _check(self, wanted: Wanted, operation: Operation, pictures: int) -> None:
         _check_count(wanted, operation, pictures)
-        most = self._settings.pictures_per_job
-        if pictures * wanted.count > most:
+        most, asked = self._settings.pictures_per_job, max(pictures, 1) * wanted.count
+        if asked > most:
             raise UsageError(
-                f"{pictures} pictures are too many for one job: name at most {most}, or raise PIXLOOM_PICTURES_PER_JOB."
+                f"{asked} pictures are too many for one job: name at most {most}, or raise PIXLOOM_PICTURES_PER_JOB."
             )
         if not 0 <= wanted.seed < SEEDS:
             raise UsageError(f"The seed is {wanted.seed}: give 0 to {SEEDS - 1}.")
