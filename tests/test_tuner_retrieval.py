@@ -129,7 +129,11 @@ def test_composing_from_what_the_prompt_finds(settings: Settings, layout: str, s
 def test_a_photomosaic_of_what_the_collection_has(settings: Settings) -> None:
     run = work(settings, Tagged(*[()] * 10), seed=3)
     outcome = compose("a dog", ComposeParameters(layout="photomosaic"), (None, None), run)
-    assert outcome.size[0] == 48 * 32 and run.choices["pictures"] == ["#4"]
+    assert outcome.size[0] == 48 * 32 and run.choices["pictures"][0] == "#4" and run.used[0] == 4
+    assert "#4" not in run.choices["pictures"][1:], "it is no tile of itself"
+    again = work(settings, Tagged(*[()] * 12), seed=1)
+    chosen = ComposeParameters.model_validate(run.choices)
+    assert np.array_equal(compose("a dog", chosen, (None, None), again).rgb, outcome.rgb)
 
 
 def test_candidates_that_are_composed_differ_by_their_seed(settings: Settings) -> None:

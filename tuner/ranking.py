@@ -37,12 +37,12 @@ def ranking(engine: Engine, job: Job, items: Sequence[Item], tastes: Tastes | No
     snapshot = engine.snapshot()
     if snapshot is None or not has_candidates(job):
         return []
-    made: dict[int | None, list[int]] = {}
+    made: dict[int | None, dict[int, None]] = {}
     for item in items:
         if item.state == DONE and item.outcome is not None and snapshot.vector(item.outcome) is not None:
-            made.setdefault(item.picture, []).append(item.outcome)
+            made.setdefault(item.picture, {})[item.outcome] = None  # once, where two have come out alike
     judge = _Judge(engine, snapshot, job, tastes)
-    return [one for parent, ids in made.items() for one in rank(ids, judge.parts(ids, parent))]
+    return [one for parent, ids in made.items() for one in rank(list(ids), judge.parts(list(ids), parent))]
 
 
 class _Judge:

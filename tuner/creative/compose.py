@@ -1,6 +1,7 @@
 """A picture for a prompt without any generating model: put together of what the collection has for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -56,14 +57,14 @@ def compose(prompt: str, parameters: ComposeParameters, size: tuple[int | None, 
     if len(ids) < 2 and layout != "photomosaic":
         raise TuneError(f"The collection has only #{ids[0]} for {prompt!r}, and a {layout} takes two pictures or more.")
     work.choices |= {"layout": layout, "pictures": [f"#{id}" for id in ids]}
-    work.used += ids
+    work.used += ids if layout != "photomosaic" else ids[:1]
     match layout:
         case "collage":
             return _collage(ids, size[0] or _WIDTH, work.pictures, work)
         case "double-exposure":
             return _double_exposure(ids, size, work.pictures, work)
         case _:
-            return photomosaic(work.pictures.open(f"#{ids[0]}", _LARGEST), PhotomosaicParameters(), work)
+            return _photomosaic(ids, work.pictures, work)
 
 
 def quoted(prompt: str) -> str:
@@ -85,7 +86,7 @@ def _chosen(prompt: str, parameters: ComposeParameters, pictures: Pictures, work
     if parameters.layout == "photomosaic":
         return [found[work.seed % len(found)]]
     order = np.random.default_rng(work.seed).permutation(len(found))[:_TAKEN]
-    return [found[place] for place in sorted(order.tolist())]
+    return [found[place] for place in order]
 
 
 def _collage(ids: Sequence[int], width: int, pictures: Pictures, work: Work) -> Raster:
@@ -100,3 +101,12 @@ def _double_exposure(ids: Sequence[int], size: tuple[int | None, int | None], pi
     if wanted != below.size:
         below = Raster(filling(below.rgb, wanted), None, below.depth)
     return double_exposure(below, DoubleExposureParameters(reference=f"#{ids[1]}"), work)
+
+
+def _photomosaic(ids: Sequence[int], pictures: Pictures, work: Work) -> Raster:
+    """The first picture made of the others; of the newest where there are no others."""
+    base, *tiles = (f"#{id}" for id in ids)
+    part = replace(work, subject=base, choices={})
+    made = photomosaic(pictures.open(base, _LARGEST), PhotomosaicParameters(pictures=tiles), part)
+    work.choices["pictures"] = [base, *part.choices["pictures"]]
+    return made
