@@ -1,6 +1,7 @@
 """`pixloom models` and its commands, and the same over HTTP."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,28 @@ def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixtu
     other = tmp_path / "other"
     told = document(capsys, "pull", "toy-x2", "--accept-licence", "--home", str(other))
     assert told["path"] == str(other / "models/toy-x2/toy.pth") and told["accepted"]
+
+
+class Terminal(io.StringIO):
+    """What is typed at a terminal, or shown there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", ["y\n", "n\n"])
+def test_at_a_terminal_a_licence_is_asked_about_once(
+    typed: str, toy: ModelSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("sys.stderr", shown)
+    path = tmp_path / "home/models/toy-x2/toy.pth"
+    assert main(["models", "pull", "toy-x2"], toy_load) == (0 if typed == "y\n" else 2)
+    assert "CC-BY-NC-4.0" in shown.getvalue() and path.exists() == (typed == "y\n")
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    if typed == "y\n":
+        assert main(["models", "pull", "toy-x2"], toy_load) == 0, "nothing is asked any more"
 
 
 @pytest.mark.parametrize(
