@@ -9,7 +9,9 @@ SIDE = 32
 _BYTES = 256
 
 
-def sd(folder: Path, *, channels: int = 4, seed: int = 0, condition: int | None = None, **changes: Any) -> Path:
+def sd(
+    folder: Path, *, channels: int = 4, seed: int = 0, condition: int | None = None, side: int = SIDE, **changes: Any
+) -> Path:
     """Stable Diffusion 1.x: UNet, AutoencoderKL, CLIP; `channels` 9 makes it a model for inpainting, `condition` is how
     wide the guidance's embedding is, where the network takes that."""
     import torch
@@ -17,7 +19,7 @@ def sd(folder: Path, *, channels: int = 4, seed: int = 0, condition: int | None 
 
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
-        sample_size=SIDE // 2,
+        sample_size=side // 2,
         in_channels=channels,
         block_out_channels=(4, 8),
         layers_per_block=1,

@@ -38,7 +38,8 @@ def settled(operation: Operation, given: Mapping[str, Any], settings: Settings, 
     """Parameters with every reference in a form that lasts: `#12`, or `kept:` and a hash.
 
     With `files`, a reference may be a path; without, only an id or a data URL, and a model only a name: what comes over
-    the network must not read this machine's disk. Raises UsageError, NotFoundError, PictureError for what is no picture, DiskFullError.
+    the network must not read this disk. Raises UsageError, NotFoundError, PictureError for what is no picture,
+    DiskFullError.
     """
     pictures = partial(_settle, settings=settings, files=files)
     settle = dict.fromkeys([*operation.references, *filter(None, [operation.gathers])], pictures)

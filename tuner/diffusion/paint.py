@@ -136,7 +136,7 @@ def _sizes(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Sizes:
     side = loaded.side
     wanted = ask.picture.size if ask.picture is not None else (ask.width or side, ask.height or side)
     sizes = suited(wanted, side, loaded.multiple, fit.share * (PREVIEW if work.preview else 1))
-    if sizes.reduced and not work.preview:
+    if sizes.reduced and fit.share == 1 and not work.preview:
         work.note(
             f"{loaded.source.name} works at about {side} x {side} pixels: it was worked out at "
             f"{sizes.worked[0]} x {sizes.worked[1]} and brought to {wanted[0]} x {wanted[1]}."
