@@ -9,14 +9,17 @@ SIDE = 32
 _BYTES = 256
 
 
-def sd(folder: Path, *, channels: int = 4, seed: int = 0, **changes: Any) -> Path:
-    """Stable Diffusion 1.x: UNet, AutoencoderKL, CLIP; `channels` 9 makes it a model for inpainting."""
+def sd(
+    folder: Path, *, channels: int = 4, seed: int = 0, condition: int | None = None, side: int = SIDE, **changes: Any
+) -> Path:
+    """Stable Diffusion 1.x: UNet, AutoencoderKL, CLIP; `channels` 9 makes it a model for inpainting, `condition` is how
+    wide the guidance's embedding is, where the network takes that."""
     import torch
     from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline, UNet2DConditionModel
 
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
-        sample_size=SIDE // 2,
+        sample_size=side // 2,
         in_channels=channels,
         block_out_channels=(4, 8),
         layers_per_block=1,
@@ -25,8 +28,9 @@ def sd(folder: Path, *, channels: int = 4, seed: int = 0, **changes: Any) -> Pat
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=16,
         attention_head_dim=2,
+        time_cond_proj_dim=condition,
     )
-    parts = {"unet": unet, "vae": vae(4), "text_encoder": clip(), "tokenizer": tokenizer(folder)}
+    parts: dict[str, Any] = {"unet": unet, "vae": vae(4), "text_encoder": clip(), "tokenizer": tokenizer(folder)}
     parts |= {
         "safety_checker": None,
         "feature_extractor": None,
@@ -35,6 +39,63 @@ def sd(folder: Path, *, channels: int = 4, seed: int = 0, **changes: Any) -> Pat
     kind = StableDiffusionPipeline if channels == 4 else StableDiffusionInpaintPipeline
     kind(**parts | changes, requires_safety_checker=False).save_pretrained(folder)
     return folder
+
+
+def lcm(folder: Path) -> Path:
+    """A latent consistency model: Stable Diffusion 1.x that takes guidance as a number, in few steps."""
+    from diffusers import LCMScheduler
+
+    sd(folder, condition=8, scheduler=LCMScheduler(**_NOISE))
+    index = folder / "model_index.json"
+    kind = {"_class_name": "LatentConsistencyModelPipeline"}
+    index.write_text(json.dumps(json.loads(index.read_text()) | kind))
+    return folder
+
+
+def checked(folder: Path, *, strict: bool) -> Path:
+    """Stable Diffusion 1.x with a safety checker that takes all pictures for unfit (`strict`), or none."""
+    import torch
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    tower = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = tower | {"image_size": 32, "patch_size": 8, "projection_dim": 16}
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, text_config=tower, projection_dim=16))
+    checker.concept_embeds_weights.data = torch.full((17,), -2.0 if strict else 2.0)
+    checker.special_care_embeds_weights.data = torch.full((3,), 2.0)
+    extractor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    return sd(folder, safety_checker=checker, feature_extractor=extractor)
+
+
+def single_file(file: Path, folder: Path) -> Path:
+    """The weights of a folder of Stable Diffusion 1.x in one file, its configuration in a folder beside it."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    weights = {}
+    for part, prefix in (("unet", ""), ("vae", ""), ("text_encoder", "cond_stage_model.transformer.text_model.")):
+        tensors = load_file(next((folder / part).glob("*.safetensors")))
+        weights |= {prefix + name.removeprefix("text_model."): one.contiguous() for name, one in tensors.items()}
+    save_file(weights, file)
+    shutil.copytree(folder, file.with_suffix(""), ignore=shutil.ignore_patterns("*.safetensors"))
+    return file
+
+
+def lora(file: Path, folder: Path, *, seed: int = 0) -> Path:
+    """LoRA weights for the UNet of a folder, made with peft, none of them zero."""
+    import torch
+    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k", "to_v"], init_lora_weights="gaussian"))
+    weights = get_peft_model_state_dict(unet)
+    generator = torch.Generator().manual_seed(seed)
+    weights = {name: torch.randn(one.shape, generator=generator) for name, one in weights.items()}
+    StableDiffusionPipeline.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
+    return file
 
 
 def sdxl(folder: Path, *, seed: int = 0) -> Path:
@@ -79,8 +140,8 @@ def sd3(folder: Path, *, seed: int = 0) -> Path:
     transformer = SD3Transformer2DModel(
         sample_size=SIDE // 2,
         patch_size=1,
-        in_channels=8,
-        out_channels=8,
+        in_channels=16,
+        out_channels=16,
         num_layers=2,
         attention_head_dim=8,
         num_attention_heads=2,
@@ -90,7 +151,7 @@ def sd3(folder: Path, *, seed: int = 0) -> Path:
     )
     StableDiffusion3Pipeline(
         transformer=transformer,
-        vae=vae(8, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
+        vae=vae(16, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
         text_encoder=clip(projection=16),
         text_encoder_2=clip(projection=16),
         text_encoder_3=None,

@@ -46,29 +46,12 @@ def paint(model: str, ask: Ask, work: Work) -> Raster:
     check_loras(ask.loras)
     if ask.picture is not None and ask.strength == 0:
         return ask.picture
-    source = find_source(chosen_model(model, _mode(ask), work), work.settings)
-    if ask.picture is None:
-        return Raster(_painted(source, ask, work))
-    if ask.mask is None:
-        return ask.picture.with_rgb(_painted(source, ask, work))
-    return _within(source, ask, ask.picture, ask.mask, work)
+    rgb = _painted(find_source(chosen_model(model, _mode(ask), work), work.settings), ask, work)
+    return Raster(rgb) if ask.picture is None else ask.picture.with_rgb(rgb)
 
 
 def _mode(ask: Ask) -> Mode:
     return "text" if ask.picture is None else "picture" if ask.mask is None else "mask"
-
-
-def _within(source: Source, ask: Ask, picture: Raster, mask: Floats, work: Work) -> Raster:
-    """What the mask hides, painted with the part of the picture that is around it."""
-    with _kept(source, _ladder(source)[0], work) as loaded:
-        rows, columns = around(mask, loaded.side)
-    part = Raster(np.ascontiguousarray(picture.rgb[rows, columns]))
-    hole = np.ascontiguousarray(mask[rows, columns])
-    made = _painted(source, replace(ask, picture=part, mask=hole), work)
-    rgb = picture.rgb.copy()
-    weight = hole[..., None]
-    rgb[rows, columns] = np.where(weight > 0, part.rgb + weight * (made - part.rgb), part.rgb)
-    return picture.with_rgb(rgb)
 
 
 def _ladder(source: Source) -> list[Fit]:
@@ -82,18 +65,15 @@ def _ladder(source: Source) -> list[Fit]:
     return fits(device, free, numbers(source.path))
 
 
-def _kept(source: Source, fit: Fit, work: Work) -> Any:
-    work.step(0, 1, f"loading {source.name}")
-    return holder().using(source, half=fit.half, safety=work.settings.safety_checker)
-
-
 def _painted(source: Source, ask: Ask, work: Work) -> Floats:
     """[h, w, 3] by the first way that memory suffices for. A note says which, where it isn't the first."""
     ladder = _ladder(source)
 
     def run(fit: Fit) -> Floats:
-        with _kept(source, fit, work) as loaded, quiet():
-            return _run(loaded, ask, fit, work)
+        work.step(0, 1, f"loading {source.name}")
+        safety = work.settings.safety_checker
+        with holder().using(source, half=fit.half, safety=safety) as loaded, quiet():
+            return (_run if ask.mask is None else _within)(loaded, ask, fit, work)
 
     found = fitting(ladder, run)
     if found is None:
@@ -117,6 +97,18 @@ def _run(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Floats:
     with with_loras(pipe, ask.loras):
         made = _called(loaded, pipe, call)
     return back(made, sizes)
+
+
+def _within(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Floats:
+    """What the mask hides, painted with the part of the picture that is around it; the rest is as it was."""
+    assert ask.picture is not None and ask.mask is not None, "a mask is of a picture"
+    rows, columns = around(ask.mask, loaded.side)
+    part = Raster(np.ascontiguousarray(ask.picture.rgb[rows, columns]))
+    hole = np.ascontiguousarray(ask.mask[rows, columns])
+    made = _run(loaded, replace(ask, picture=part, mask=hole), fit, work)
+    rgb, weight = ask.picture.rgb.copy(), hole[..., None]
+    rgb[rows, columns] = np.where(weight > 0, part.rgb + weight * (made - part.rgb), part.rgb)
+    return rgb
 
 
 def _called(loaded: Loaded, pipe: Any, call: dict[str, Any]) -> Floats:
@@ -148,7 +140,7 @@ def _sizes(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Sizes:
     side = loaded.side
     wanted = ask.picture.size if ask.picture is not None else (ask.width or side, ask.height or side)
     sizes = suited(wanted, side, loaded.multiple, fit.share * (PREVIEW if work.preview else 1))
-    if sizes.reduced and not work.preview:
+    if sizes.reduced and fit.share == 1 and not work.preview:
         work.note(
             f"{loaded.source.name} works at about {side} x {side} pixels: it was worked out at "
             f"{sizes.worked[0]} x {sizes.worked[1]} and brought to {wanted[0]} x {wanted[1]}."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import lcm
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal
@@ -47,7 +48,8 @@ class Loaded:
         scale = int(getattr(self.base, "vae_scale_factor", 8))
         transformer = self.base.components.get("transformer")
         patch = getattr(transformer.config, "patch_size", 2) if transformer is not None else 1
-        return scale * max(1 if transformer is None else 2, patch if isinstance(patch, int) else 2)
+        # Pipelines refuse what eight doesn't divide, whatever their parts need.
+        return lcm(8, scale * max(1 if transformer is None else 2, patch if isinstance(patch, int) else 2))
 
     @property
     def side(self) -> int:
@@ -151,17 +153,26 @@ def target(kind: str, mode: Mode, source: Source, *, any_mode: bool = False) -> 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, diffusers and what it uses keep their warnings to themselves: they speak to programmers."""
+    """Within it, diffusers and what it uses keep warnings and bars to themselves: they speak to programmers."""
+    import diffusers
+    import transformers
+
+    speaking = [diffusers.utils.logging, transformers.utils.logging]
+    barred = [one for one in speaking if one.is_progress_bar_enabled()]
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        for one in barred:
+            one.disable_progress_bar()
         try:
             yield
         finally:
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
+            for one in barred:
+                one.enable_progress_bar()
 
 
 def _from_folder(source: Source, index: dict[str, Any], given: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Pictures through restoration networks: whatever architecture spandrel knows, in parts, on GPU or CPU."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,10 @@ def _by_torch(network: Any, rung: Rung) -> Callable[[Floats], Floats]:
     """In half precision bfloat16 where the network keeps its quality in it, otherwise float16."""
     import torch
 
-    half = torch.bfloat16 if network.supports_bfloat16 else torch.float16
-    dtype = half if rung.half else torch.float32
+    dtype = torch.float32
+    if rung.half:  # of a copy: the network is kept for the next picture, and would lose its lower digits
+        dtype = torch.bfloat16 if network.supports_bfloat16 else torch.float16
+        network = copy.deepcopy(network.to("cpu"))
     network.to(rung.device, dtype)
 
     def run(planes: Floats) -> Floats:
