@@ -14,7 +14,6 @@ from api.app import create_app
 from api.cli import main
 from indexer.collection import Collection
 from indexer.config import Settings
-from tests import pipelines
 from tests.homes import toy_load
 from tests.test_api_http import refused
 from tests.test_api_tune import followed
@@ -23,11 +22,6 @@ from tuner.jobs.worker import START
 
 Run = Callable[..., tuple[int, Any, str]]
 SMALL = {"steps": 2, "width": 32, "height": 32}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pipelines.sd(tmp_path_factory.mktemp("model") / "sd")
 
 
 @pytest.fixture
@@ -56,8 +50,8 @@ def pixels(path: str) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_candidates_are_made_ranked_and_made_again(run: Run, model: Path, settings: Settings) -> None:
-    code, told, _ = run("generate", "a red thing", "-n", 3, "--seed", 2**32 - 2, model=model, **SMALL)
+def test_candidates_are_made_ranked_and_made_again(run: Run, diffusion_model: str, settings: Settings) -> None:
+    code, told, _ = run("generate", "a red thing", "-n", 3, "--seed", 2**32 - 2, model=diffusion_model, **SMALL)
     assert code == 0 and told["state"] == "done"
     results = told["results"]
     assert [one["seed"] for one in results] == [2**32 - 2, 2**32 - 1, 0], "seeds begin again"
@@ -74,7 +68,7 @@ def test_candidates_are_made_ranked_and_made_again(run: Run, model: Path, settin
     with Collection(settings, toy_load) as collection, collection.catalog.database.read() as connection:
         edit = edit_of(connection, last)
     assert edit and edit.seed == 0 and edit.parent is None and edit.source_type == "trainedAlgorithmicMedia"
-    assert edit.model == str(model)
+    assert edit.model == diffusion_model
     assert run("edits", last, "--again")[1] == {"picture": last, "same": True, "apart": 0.0}
 
 
@@ -96,9 +90,9 @@ def test_only_the_best_are_kept_and_nothing_else_is_touched(run: Run, settings: 
     assert run("edits", kept["outcome"], "--again")[1]["same"]
 
 
-def test_what_it_shall_be_like_is_noted_as_its_source(run: Run, model: Path, settings: Settings) -> None:
+def test_what_it_shall_be_like_is_noted_as_its_source(run: Run, diffusion_model: str, settings: Settings) -> None:
     code, told, _ = run(
-        "generate", "a thing", "-n", 1, model=model, like="1,2", enrich="true", progressive="true", **SMALL
+        "generate", "a thing", "-n", 1, model=diffusion_model, like="1,2", enrich="true", progressive="true", **SMALL
     )
     assert code == 0, told
     outcome, notes = told["results"][0]["outcome"], " ".join(told["results"][0]["notes"])

@@ -13,7 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from indexer.config import Settings
-from indexer.errors import CapacityError, NotFoundError, QualityError, StoppedError, TuneError, UsageError
+from indexer.errors import (
+    CapacityError,
+    ForbiddenError,
+    NotFoundError,
+    QualityError,
+    StoppedError,
+    TuneError,
+    UsageError,
+)
 from tests import pipelines
 from tuner.diffusion import paint as module
 from tuner.diffusion.ask import Ask, Lora
@@ -299,9 +307,11 @@ def test_models_that_are_only_partly_here_say_what_is_missing(models: Models, tm
 
 def test_models_that_are_not_here_say_how_to_get_them(tmp_path: Path, picture: Raster) -> None:
     run = Work(Settings(home=tmp_path))
-    with pytest.raises(UsageError, match=r"No diffusion model is here: `pixloom models pull \S+` \([\d.]+ [GM]B\)"):
+    with pytest.raises(UsageError, match=r"No model is here that .*`pixloom models pull \S+` .*\([\d.]+ [GM]B, "):
         paint("auto", ask("text", picture), run)
-    with pytest.raises(UsageError, match=r"sd15 isn't here: `pixloom models pull sd15` \(2\.7 GB\)"):
+    with pytest.raises(UsageError, match=r"z-image-turbo isn't here: `pixloom models pull z-image-turbo` \(32\.9 GB\)"):
+        paint("z-image-turbo", ask("text", picture), run)
+    with pytest.raises(ForbiddenError, match="pixloom models pull sd15 --accept-licence"):
         paint("sd15", ask("text", picture), run)
     with pytest.raises(UsageError, match="somebody/some-model isn't here"):
         paint("somebody/some-model", ask("text", picture), run)
