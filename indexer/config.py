@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     c2pa_key: Path | None = Field(None, description="private key (PEM) of the first of them")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
+    safety_checker: bool = Field(True, description="pictures that a diffusion model's own safety checker refuses fail")
     queue_url: str | None = Field(None, description="redis://HOST for the queue of jobs; default a SQLite file in home")
     jobs_per_owner: int = Field(20, ge=1, le=10_000, description="jobs of one person that haven't ended")
     pictures_per_job: int = Field(1000, ge=1, le=10_000, description="pictures that one job may name")
@@ -89,3 +90,8 @@ class Settings(BaseSettings):
     def edits(self) -> Path:
         """Folder of edits that can't lie beside their originals."""
         return self.home / "edits"
+
+    @property
+    def generated(self) -> Path:
+        """Folder of pictures that were made of nothing but words."""
+        return self.home / "generated"

@@ -20,3 +20,13 @@ def embedded_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     load_encoder("embedded", Settings(home=home))
     return home / "models"
+
+
+@pytest.fixture(scope="session")
+def diffusion_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny Stable Diffusion with random weights: a value for the parameter `model`."""
+    from tests.pipelines import sd
+    from tuner.diffusion.pipelines import quiet
+
+    with quiet():
+        return str(sd(tmp_path_factory.mktemp("diffusion") / "tiny"))

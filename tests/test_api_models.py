@@ -1,6 +1,7 @@
 """`pixloom models` and its commands, and the same over HTTP."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,9 @@ def test_torch_is_not_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "home/models/toy-x2/toy.pth"
     code, out, err = run(capsys, "pull", "toy-x2")
+    assert code == 2 and "CC-BY-NC-4.0: it doesn't allow every use" in err and not path.exists()
+    assert "pixloom models pull toy-x2 --accept-licence" in err
+    code, out, err = run(capsys, "pull", "toy-x2", "--accept-licence")
     assert code == 0 and out == f"toy-x2 (5.1 kB) is here now: {path}\n"
     assert "CC-BY-NC-4.0, doesn't allow every use" in err and path.read_bytes() == BODY
     told = document(capsys, "pull", "toy-x2")
@@ -108,7 +112,30 @@ def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixtu
     code, out, _ = run(capsys, "--for", "upscale")
     assert "toy-x2 (damaged: pull it again)" in out
     other = tmp_path / "other"
-    assert document(capsys, "pull", "toy-x2", "--home", str(other))["path"] == str(other / "models/toy-x2/toy.pth")
+    told = document(capsys, "pull", "toy-x2", "--accept-licence", "--home", str(other))
+    assert told["path"] == str(other / "models/toy-x2/toy.pth") and told["accepted"]
+
+
+class Terminal(io.StringIO):
+    """What is typed at a terminal, or shown there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", ["y\n", "n\n"])
+def test_at_a_terminal_a_licence_is_asked_about_once(
+    typed: str, toy: ModelSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("sys.stderr", shown)
+    path = tmp_path / "home/models/toy-x2/toy.pth"
+    assert main(["models", "pull", "toy-x2"], toy_load) == (0 if typed == "y\n" else 2)
+    assert "CC-BY-NC-4.0" in shown.getvalue() and path.exists() == (typed == "y\n")
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    if typed == "y\n":
+        assert main(["models", "pull", "toy-x2"], toy_load) == 0, "nothing is asked any more"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +158,7 @@ def test_a_refusal_is_a_document_too(
     toy: ModelSpec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexer.pull.url.reachable", lambda *_: False)
-    code, out, err = run(capsys, "pull", "toy-x2", "--json")
+    code, out, err = run(capsys, "pull", "toy-x2", "--accept-licence", "--json")
     assert code == 2 and json.loads(out)["status"] == 503 and "can't be reached: connect" in err
 
 

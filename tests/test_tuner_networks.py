@@ -18,7 +18,8 @@ from indexer.types import Floats
 from tuner.networks import restoration
 from tuner.networks.ladder import Rung, descend, rungs
 from tuner.networks.patches import fades, patchwise, starts
-from tuner.networks.restoration import restore_with, scale_of, upscale_with
+from tuner.networks.restoration import _by_torch, restore_with, scale_of, upscale_with
+from tuner.networks.weights import load
 from tuner.work import Work
 
 
@@ -159,6 +160,26 @@ def test_smaller_parts_then_the_cpu_where_memory_runs_out(work: Work) -> None:
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         descend(ladder, broken, work)
+
+
+def test_half_precision_comes_before_smaller_parts_on_a_gpu(work: Work, doubling: Path) -> None:
+    ladder = rungs("cuda", 256, 64, half=True)
+    assert ladder[:4] == [Rung("cuda", 256), *(Rung("cuda", side, half=True) for side in (256, 128, 64))]
+    assert ladder[4:] == [Rung("cpu", 128), Rung("cpu", 64)] and rungs("cpu", 64, 32, half=True) == rungs("cpu", 64, 32)
+
+    def run(rung: Rung) -> Floats:
+        if not rung.half:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return np.zeros(1, np.float32)
+
+    descend(ladder, run, work)
+    assert work.notes == ["The GPU's memory ran out: it was done in half precision."]
+    network = load(doubling)
+    square = np.random.default_rng(0).random((3, 16, 16)).astype(np.float32)
+    exact, halved = (_by_torch(network, Rung("cpu", 16, half=half))(square) for half in (False, True))
+    assert halved.dtype == np.float32 and halved.shape == exact.shape
+    assert 0 < np.abs(halved - exact).max() < 0.05
+    assert np.array_equal(_by_torch(network, Rung("cpu", 16))(square), exact), "the kept one is as it was"
 
 
 @pytest.mark.parametrize(("length", "tile", "overlap"), [(64, 64, 16), (65, 64, 16), (300, 64, 16), (113, 64, 32)])

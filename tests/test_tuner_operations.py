@@ -26,8 +26,20 @@ NEEDS: dict[str, dict[str, object]] = {
     "collage": {"pictures": ["2", "3"], "width": 200},
     "photomosaic": {"columns": 8, "tile": 8},
     "restore": {"colour": False},
+    "generate": {"prompt": "a dog", "steps": 2},
+    "restyle": {"prompt": "a dog", "steps": 4},
+    "variations": {"steps": 4},
+    "replace": {"prompt": "a dog", "steps": 2, "box": "20,20,12,10"},
+    "erase": {"steps": 3, "box": "20,20,12,10"},
 }
 """What an operation can't do without, or does more quickly with, on the picture below."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _model(diffusion_model: str) -> None:
+    for name, module in MODULES.items():
+        if module.startswith("tuner.diffusion."):
+            NEEDS[name]["model"] = diffusion_model
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +105,8 @@ def test_it_keeps_size_depth_and_transparency_and_leaves_its_input_alone(
     assert np.array_equal(picture.rgb, before) and np.array_equal(picture.alpha, alpha)  # type: ignore[arg-type]
     assert outcome.rgb.dtype == np.float32 and outcome.rgb.shape[2] == 3
     assert np.isfinite(outcome.rgb).all() and outcome.rgb.min() >= 0 and outcome.rgb.max() <= 1
-    assert outcome.depth == (8 if name == "blend" else 16), "a blend is of the other picture's depth"
+    depth = {"blend": 8, "generate": 8}.get(name, 16)  # a blend is of the other picture's depth
+    assert outcome.depth == depth
     if not operation.resizes:
         assert outcome.size == picture.size
         if name != "cut":
@@ -119,7 +132,7 @@ def test_sixteen_bits_are_not_lost(name: str, photograph: Raster, shelf: Shelf) 
 def test_a_picture_of_one_pixel_is_no_surprise(name: str, shelf: Shelf) -> None:
     operation = get_operation(name)
     needs = {key: value for key, value in NEEDS.get(name, {}).items() if key != "box"}
-    if name == "inpaint":
+    if name in ("inpaint", "replace", "erase"):
         needs["box"] = "0,0,1,1"
     picture = plain((0.4, 0.4, 0.4), (1, 1))
     try:

@@ -25,6 +25,7 @@ KEPT = "kept:"
 """How a reference to a kept file begins; the hash of its bytes follows."""
 _ID = re.compile(r"#?(\d{1,10})")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_IDS = re.compile(r"\s*#?\d{1,10}(\s*,\s*#?\d{1,10})+\s*")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 
 
@@ -37,12 +38,14 @@ def picture_id(reference: str) -> int | None:
 def settled(operation: Operation, given: Mapping[str, Any], settings: Settings, *, files: bool) -> dict[str, Any]:
     """Parameters with every reference in a form that lasts: `#12`, or `kept:` and a hash.
 
-    With `files`, a reference may be a path; without, only an id or a data URL: what comes over the network must not
-    read this machine's disk. Raises UsageError, NotFoundError, PictureError for what is no picture, DiskFullError.
+    With `files`, a reference may be a path; without, only an id or a data URL, and a model only a name: what comes over
+    the network must not read this disk. Raises UsageError, NotFoundError, PictureError for what is no picture,
+    DiskFullError.
     """
     pictures = partial(_settle, settings=settings, files=files)
     settle = dict.fromkeys([*operation.references, *filter(None, [operation.gathers])], pictures)
     settle |= dict.fromkeys(operation.files, partial(_file, files=files))
+    settle |= dict.fromkeys(operation.models, partial(_model, files=files))
     return {
         name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in given.items()
     }
@@ -62,6 +65,8 @@ def kept_file(reference: str, settings: Settings) -> Path | None:
 
 
 def _each(value: Any, settle: Callable[[str], str]) -> Any:
+    if isinstance(value, str) and _IDS.fullmatch(value):
+        return [settle(one.strip()) for one in value.split(",")]
     if isinstance(value, str):
         return settle(value) if value.strip() else value
     if isinstance(value, list | tuple):
@@ -96,6 +101,18 @@ def _file(name: str, path: str, *, files: bool) -> str:
     if not found.is_file():
         raise NotFoundError(f"{name}: there is no file {found}.")
     return str(found)
+
+
+def _model(name: str, model: str, *, files: bool) -> str:
+    """A model's name as it is; a folder or file of this machine by its absolute path."""
+    path = Path(model).expanduser()
+    if files and path.exists():
+        return str(path.absolute())
+    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or "\\" in model:
+        if not files:
+            raise UsageError(f"{name} names a path of this machine: over the network it is a name of `pixloom models`.")
+        raise NotFoundError(f"{name}: there is no folder or file {path.absolute()}.")
+    return model
 
 
 def _decoded(name: str, url: str) -> bytes:

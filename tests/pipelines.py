@@ -1,0 +1,219 @@
+"""Tiny but real diffusion pipelines with random weights, saved to folders: the code path of a model from a hub."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+SIDE = 32
+"""Native side in pixels of every tiny pipeline."""
+_BYTES = 256
+
+
+def sd(
+    folder: Path, *, channels: int = 4, seed: int = 0, condition: int | None = None, side: int = SIDE, **changes: Any
+) -> Path:
+    """Stable Diffusion 1.x: UNet, AutoencoderKL, CLIP; `channels` 9 makes it a model for inpainting, `condition` is how
+    wide the guidance's embedding is, where the network takes that."""
+    import torch
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline, UNet2DConditionModel
+
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel(
+        sample_size=side // 2,
+        in_channels=channels,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        norm_num_groups=2,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+        time_cond_proj_dim=condition,
+    )
+    parts: dict[str, Any] = {"unet": unet, "vae": vae(4), "text_encoder": clip(), "tokenizer": tokenizer(folder)}
+    parts |= {
+        "safety_checker": None,
+        "feature_extractor": None,
+        "scheduler": DDIMScheduler(clip_sample=False, steps_offset=1, **_NOISE),
+    }
+    kind = StableDiffusionPipeline if channels == 4 else StableDiffusionInpaintPipeline
+    kind(**parts | changes, requires_safety_checker=False).save_pretrained(folder)
+    return folder
+
+
+def lcm(folder: Path) -> Path:
+    """A latent consistency model: Stable Diffusion 1.x that takes guidance as a number, in few steps."""
+    from diffusers import LCMScheduler
+
+    sd(folder, condition=8, scheduler=LCMScheduler(**_NOISE))
+    index = folder / "model_index.json"
+    kind = {"_class_name": "LatentConsistencyModelPipeline"}
+    index.write_text(json.dumps(json.loads(index.read_text()) | kind))
+    return folder
+
+
+def checked(folder: Path, *, strict: bool) -> Path:
+    """Stable Diffusion 1.x with a safety checker that takes all pictures for unfit (`strict`), or none."""
+    import torch
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    tower = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = tower | {"image_size": 32, "patch_size": 8, "projection_dim": 16}
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, text_config=tower, projection_dim=16))
+    checker.concept_embeds_weights.data = torch.full((17,), -2.0 if strict else 2.0)
+    checker.special_care_embeds_weights.data = torch.full((3,), 2.0)
+    extractor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    return sd(folder, safety_checker=checker, feature_extractor=extractor)
+
+
+def single_file(file: Path, folder: Path) -> Path:
+    """The weights of a folder of Stable Diffusion 1.x in one file, its configuration in a folder beside it."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    weights = {}
+    for part, prefix in (("unet", ""), ("vae", ""), ("text_encoder", "cond_stage_model.transformer.text_model.")):
+        tensors = load_file(next((folder / part).glob("*.safetensors")))
+        weights |= {prefix + name.removeprefix("text_model."): one.contiguous() for name, one in tensors.items()}
+    save_file(weights, file)
+    shutil.copytree(folder, file.with_suffix(""), ignore=shutil.ignore_patterns("*.safetensors"))
+    return file
+
+
+def lora(file: Path, folder: Path, *, seed: int = 0) -> Path:
+    """LoRA weights for the UNet of a folder, made with peft, none of them zero."""
+    import torch
+    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k", "to_v"], init_lora_weights="gaussian"))
+    weights = get_peft_model_state_dict(unet)
+    generator = torch.Generator().manual_seed(seed)
+    weights = {name: torch.randn(one.shape, generator=generator) for name, one in weights.items()}
+    StableDiffusionPipeline.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
+    return file
+
+
+def sdxl(folder: Path, *, seed: int = 0) -> Path:
+    """Stable Diffusion XL: two text encoders, sizes as conditions."""
+    import torch
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 2,
+        block_out_channels=(4, 8),
+        layers_per_block=1,
+        norm_num_groups=2,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        transformer_layers_per_block=(1, 2),
+        projection_class_embeddings_input_dim=6 * 8 + 16,
+    )
+    StableDiffusionXLPipeline(
+        unet=unet,
+        vae=vae(4),
+        text_encoder=clip(),
+        text_encoder_2=clip(projection=16),
+        tokenizer=tokenizer(folder),
+        tokenizer_2=tokenizer(folder),
+        scheduler=EulerDiscreteScheduler(timestep_spacing="leading", steps_offset=1, **_NOISE),
+    ).save_pretrained(folder)
+    return folder
+
+
+def sd3(folder: Path, *, seed: int = 0) -> Path:
+    """Stable Diffusion 3: a transformer (MMDiT) trained by flow matching, without its third text encoder."""
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    torch.manual_seed(seed)
+    transformer = SD3Transformer2DModel(
+        sample_size=SIDE // 2,
+        patch_size=1,
+        in_channels=16,
+        out_channels=16,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        caption_projection_dim=16,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+    )
+    StableDiffusion3Pipeline(
+        transformer=transformer,
+        vae=vae(16, shift_factor=0.06, scaling_factor=1.5, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder=clip(projection=16),
+        text_encoder_2=clip(projection=16),
+        text_encoder_3=None,
+        tokenizer=tokenizer(folder),
+        tokenizer_2=tokenizer(folder),
+        tokenizer_3=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    ).save_pretrained(folder)
+    index = folder / "model_index.json"
+    without = {"text_encoder_3": [None, None], "tokenizer_3": [None, None]}
+    index.write_text(json.dumps(json.loads(index.read_text()) | without))
+    return folder
+
+
+_NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+"""The noise that Stable Diffusion learned with."""
+
+
+def vae(channels: int, **changes: Any) -> Any:
+    """An autoencoder that halves the side once."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(4, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=channels,
+        norm_num_groups=2,
+        sample_size=SIDE,
+        **changes,
+    )
+
+
+def clip(projection: int | None = None) -> Any:
+    """A text encoder of CLIP, 16 numbers wide; with its projection where that is asked for."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=2 * _BYTES + 2,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=77,
+        projection_dim=projection or 16,
+        bos_token_id=2 * _BYTES,
+        eos_token_id=2 * _BYTES + 1,
+        pad_token_id=2 * _BYTES + 1,
+    )
+    return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config).eval()
+
+
+def tokenizer(folder: Path) -> Any:
+    """CLIP's tokenizer with bytes alone for words: every letter is a token, and 75 fit."""
+    from transformers import CLIPTokenizer
+
+    kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [256 + place for place in range(_BYTES - len(kept))]
+    letters = [chr(code) for code in (*kept, *rest)]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    place = folder / "words"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (place / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(place, model_max_length=77)

@@ -1,0 +1,1 @@
+"""Pictures made and changed by diffusion models."""
