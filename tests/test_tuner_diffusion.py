@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from indexer.config import Settings
 from indexer.errors import CapacityError, NotFoundError, QualityError, StoppedError, TuneError, UsageError
 from tests import pipelines
+from tests.single_file import single_file
 from tuner.diffusion import paint as module
 from tuner.diffusion.ask import Ask, Lora
 from tuner.diffusion.paint import enough, paint
@@ -317,7 +318,7 @@ def test_models_that_are_not_here_say_how_to_get_them(tmp_path: Path, picture: R
 
 
 def test_a_single_file_gives_what_its_folder_gives(models: Models, tmp_path: Path, picture: Raster) -> None:
-    file = pipelines.single_file(tmp_path / "tiny.safetensors", Path(models("sd")))
+    file = single_file(tmp_path / "tiny.safetensors", Path(models("sd")))
     for mode in ("text", "mask"):
         made = [paint(model, ask(mode, picture), work()).rgb for model in (str(file), models("sd"))]
         assert np.array_equal(*made)
