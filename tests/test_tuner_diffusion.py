@@ -356,7 +356,7 @@ def test_lora_files_that_do_not_fit_are_refused(models: Models, tmp_path: Path, 
     with pytest.raises(TuneError, match=r"other\.safetensors doesn't fit this model"):
         paint(models("sd"), ask("text", picture, loras=(Lora(str(other)),)), work())
     strange = tmp_path / "strange.safetensors"
-    save_file({name.replace("to_q", "to_x"): one for name, one in load_file(file).items()}, strange)
+    save_file({name.replace("_block", "_blob"): one for name, one in load_file(file).items()}, strange)
     with pytest.raises(TuneError, match=r"strange\.safetensors doesn't fit this model"):
         paint(models("sd"), ask("text", picture, loras=(Lora(str(strange)),)), work())
     with pytest.raises(NotFoundError, match="There is no LoRA file"):
