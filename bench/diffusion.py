@@ -53,9 +53,7 @@ def main(runs: int) -> None:
                 times[name].append(time.perf_counter() - began)
     middle = {name: statistics.median(values) for name, values in times.items()}
     over = middle["ours"] / middle["bare"] - 1
-    print(
-        f"PYTHONPATH=. python bench/diffusion.py {runs}: {runs} runs each, alternating, {STEPS} steps of {SIDE} x {SIDE} pixels"
-    )
+    print(f"PYTHONPATH=. python bench/diffusion.py {runs}: {STEPS} steps at {SIDE} x {SIDE}, medians")
     print(f"bare pipeline {middle['bare']:.3f} s, ours {middle['ours']:.3f} s: {over:+.1%} (limit +3 %)")
 
 

@@ -67,21 +67,6 @@ def checked(folder: Path, *, strict: bool) -> Path:
     return sd(folder, safety_checker=checker, feature_extractor=extractor)
 
 
-def single_file(file: Path, folder: Path) -> Path:
-    """The weights of a folder of Stable Diffusion 1.x in one file, its configuration in a folder beside it."""
-    import shutil
-
-    from safetensors.torch import load_file, save_file
-
-    weights = {}
-    for part, prefix in (("unet", ""), ("vae", ""), ("text_encoder", "cond_stage_model.transformer.text_model.")):
-        tensors = load_file(next((folder / part).glob("*.safetensors")))
-        weights |= {prefix + name.removeprefix("text_model."): one.contiguous() for name, one in tensors.items()}
-    save_file(weights, file)
-    shutil.copytree(folder, file.with_suffix(""), ignore=shutil.ignore_patterns("*.safetensors"))
-    return file
-
-
 def lora(file: Path, folder: Path, *, seed: int = 0) -> Path:
     """LoRA weights for the UNet of a folder, made with peft, none of them zero."""
     import torch

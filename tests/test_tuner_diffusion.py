@@ -23,6 +23,7 @@ from indexer.errors import (
     UsageError,
 )
 from tests import pipelines
+from tests.single_file import single_file
 from tuner.diffusion import paint as module
 from tuner.diffusion.ask import Ask, Lora
 from tuner.diffusion.paint import enough, paint
@@ -327,7 +328,7 @@ def test_models_that_are_not_here_say_how_to_get_them(tmp_path: Path, picture: R
 
 
 def test_a_single_file_gives_what_its_folder_gives(models: Models, tmp_path: Path, picture: Raster) -> None:
-    file = pipelines.single_file(tmp_path / "tiny.safetensors", Path(models("sd")))
+    file = single_file(tmp_path / "tiny.safetensors", Path(models("sd")))
     for mode in ("text", "mask"):
         made = [paint(model, ask(mode, picture), work()).rgb for model in (str(file), models("sd"))]
         assert np.array_equal(*made)
@@ -365,7 +366,7 @@ def test_lora_files_that_do_not_fit_are_refused(models: Models, tmp_path: Path, 
     with pytest.raises(TuneError, match=r"other\.safetensors doesn't fit this model"):
         paint(models("sd"), ask("text", picture, loras=(Lora(str(other)),)), work())
     strange = tmp_path / "strange.safetensors"
-    save_file({name.replace("to_q", "to_x"): one for name, one in load_file(file).items()}, strange)
+    save_file({name.replace("_block", "_blob"): one for name, one in load_file(file).items()}, strange)
     with pytest.raises(TuneError, match=r"strange\.safetensors doesn't fit this model"):
         paint(models("sd"), ask("text", picture, loras=(Lora(str(strange)),)), work())
     with pytest.raises(NotFoundError, match="There is no LoRA file"):

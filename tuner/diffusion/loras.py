@@ -52,5 +52,11 @@ def _load(pipe: Any, name: str, path: Path) -> None:
     except Exception as error:  # a file of a stranger: safetensors, torch and peft have errors of their own
         said = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
         raise TuneError(f"{refusal}: {said}") from error
-    if not any(name in adapters for adapters in pipe.get_list_adapters().values()):
+    if not _placed(pipe, name):
         raise TuneError(f"{refusal}: none of its weights has a place there.")
+
+
+def _placed(pipe: Any, name: str) -> bool:
+    """Whether any layer has weights of an adapter of that name: a list of adapters has those without any, too."""
+    parts = [part for part in pipe.components.values() if hasattr(part, "modules")]
+    return any(name in getattr(layer, "lora_A", ()) for part in parts for layer in part.modules())

@@ -1,7 +1,7 @@
 """How a diffusion model is run so that it fits: from all at once on the GPU down to smaller pictures on the CPU."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 FULL, TILED, PARTS = 1.5, 1.15, 0.6
@@ -45,23 +45,25 @@ def fits(device: str, free: int | None, numbers: int) -> list[Fit]:
 
     Half precision is the rule on CUDA, and a last resort on a CPU, where it is slow.
     """
-    parts = {"slicing": True, "tiling": True}
+    small = Fit("cpu", slicing=True, tiling=True)
+    halved = replace(small, half=True)
     cpu = [
         Fit("cpu"),
         Fit("cpu", slicing=True),
-        Fit("cpu", **parts),
-        Fit("cpu", half=True, **parts),
-        Fit("cpu", half=True, share=0.75, **parts),
-        Fit("cpu", half=True, share=0.5, **parts),
+        small,
+        halved,
+        replace(halved, share=0.75),
+        replace(halved, share=0.5),
     ]
     if device == "cpu":
         return cpu[_start(free, 4 * numbers, (0, 2, 3, 3)) :]
+    tiled = Fit(device, half=True, slicing=True, tiling=True)
     gpu = [
         Fit(device, half=True),
         Fit(device, half=True, slicing=True),
-        Fit(device, half=True, **parts),
-        Fit(device, half=True, offload="model", **parts),
-        Fit(device, half=True, offload="sequential", **parts),
+        tiled,
+        replace(tiled, offload="model"),
+        replace(tiled, offload="sequential"),
     ]
     return [*gpu[_start(free, 2 * numbers, (0, 2, 3, 4)) :], *cpu[2:]]
 

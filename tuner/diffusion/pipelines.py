@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Literal
 
-from indexer.errors import PixloomError, TuneError, UsageError
+from indexer.errors import PixloomError, QualityError, TuneError, UsageError
 from indexer.models.table import TABLE
 from tuner.diffusion.complete import INDEX, check_complete, is_whole, parts_of, read_index
 from tuner.diffusion.sources import Source, snapshot
@@ -79,7 +79,13 @@ class Holder:
             if self._loaded is None or self._key != key:
                 self._loaded = None
                 self._loaded, self._key = load(source, half=half, safety=safety), key
-            yield self._loaded
+            try:
+                yield self._loaded
+            except QualityError:
+                raise
+            except TuneError:  # what failed midway may have been left changed: half of a LoRA file stays in it
+                self._loaded = None
+                raise
 
     def has(self, source: Source) -> bool:
         """Whether it is the one that is kept."""
