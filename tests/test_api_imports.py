@@ -19,7 +19,7 @@ OWNERS = {
     "torch": ("indexer/encoders/", "tuner/"),
     "open_clip": ("indexer/encoders/clip",),
     "timm": ("indexer/encoders/",),
-    "transformers": ("indexer/encoders/",),
+    "transformers": ("indexer/encoders/", "tuner/diffusion/"),
     "openvino": ("indexer/encoders/", "tuner/networks"),
     "onnxruntime": ("indexer/encoders/",),
     "faiss": ("indexer/vectors/faiss",),
