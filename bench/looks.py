@@ -1,0 +1,177 @@
+"""Looks by words, by taste and by pairs, measured on photographs with looks that are known here and hidden there.
+
+python -m bench.looks words|taste|pairs FOLDER --home HOME [--test N]
+
+FOLDER holds photographs, and HOME is the home folder of a collection that has them indexed. The hidden looks are
+curves, gains and saturation in red, green and blue, none of which Pixloom's own looks are made of.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer.collection import Collection
+from indexer.config import Settings
+from indexer.images import is_picture_name
+from indexer.types import Floats
+from search.engine import Engine
+from tuner.evaluate.measures import ciede2000
+from tuner.guided.liked import fit_taste
+from tuner.guided.looks import Look, apply
+from tuner.guided.pairs import fit_pairs, pair_of
+from tuner.guided.words import read_prompt, words_look
+from tuner.lineage.opening import open_raster
+from tuner.pictures import CollectionPictures
+from tuner.raster import Raster, luminance, reduced, to_bytes
+from tuner.repair.lab import to_lab, to_rgb
+from tuner.work import Work
+
+SIDE = 256
+EXAMPLES = (5, 10, 20)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What somebody does to photographs."""
+
+    gains: tuple[float, float, float] = (1, 1, 1)
+    gamma: float = 1
+    contrast: float = 1
+    black: float = 0
+    white: float = 1
+    saturation: float = 1
+
+    def applied(self, rgb: Floats, random: np.random.Generator | None = None) -> Floats:
+        """Done to [h, w, 3], rounded to 8 bits; with `random`, not quite the same every time."""
+
+        def about(value: float, usual: float = 1.0) -> float:
+            return value if random is None else value + 0.15 * (value - usual + 0.02) * random.standard_normal()
+
+        made = rgb * np.array([about(one) for one in self.gains])
+        made = np.clip(made, 0, 1) ** about(self.gamma)
+        power = about(self.contrast)
+        made = made**power / (made**power + (1 - made) ** power)
+        grey = luminance(made.astype(np.float32))[..., None]
+        made = grey + about(self.saturation) * (made - grey)
+        low, high = about(self.black, 0), about(self.white)
+        return to_bytes((low + (high - low) * made).astype(np.float32)).astype(np.float32) / np.float32(255)
+
+
+HIDDEN = {
+    "warm faded film": Hidden((1.08, 1.0, 0.86), contrast=0.95, black=0.09, white=0.94, saturation=0.8),
+    "cool, contrasty": Hidden((0.92, 1.0, 1.1), contrast=1.45),
+    "vivid": Hidden(contrast=1.15, saturation=1.5),
+    "soft pastel": Hidden((1.03, 0.98, 1.0), gamma=0.7, black=0.1, white=0.98, saturation=0.65),
+    "near monochrome": Hidden((1.03, 1.0, 0.95), contrast=1.25, saturation=0.12),
+}
+
+Fit = Callable[[list[tuple[Floats, Floats]], Floats], Floats]
+"""(pairs of photographs before and after, another photograph) -> that one as the method makes it."""
+
+
+def by_deviation(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
+    """Means and deviations in CIELAB carried over from the liked pictures (Reinhard et al. 2001)."""
+    liked = np.concatenate([to_lab(after).reshape(-1, 3) for _, after in pairs])
+    lab = to_lab(picture)
+    own = lab.reshape(-1, 3)
+    made = (lab - own.mean(0)) * (liked.std(0) / np.maximum(own.std(0), 1e-3)) + liked.mean(0)
+    return np.clip(to_rgb(made), 0, 1)
+
+
+def by_covariance(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
+    """Means and covariances in red, green and blue carried over by the least move (Pitie and Kokaram 2007)."""
+    liked = np.concatenate([after.reshape(-1, 3) for _, after in pairs]).astype(np.float64)
+    own = picture.reshape(-1, 3).astype(np.float64)
+    wanted, have = np.cov(liked.T), np.cov(own.T) + 1e-6 * np.eye(3)
+    root = _root(have)
+    back = np.linalg.inv(root)
+    matrix = back @ _root(root @ wanted @ root) @ back
+    return np.clip((picture - own.mean(0)) @ matrix + liked.mean(0), 0, 1).astype(np.float32)
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def by_matrix(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
+    """A 3x4 matrix by plain least squares."""
+    before, after = (np.concatenate([pair[side].reshape(-1, 3) for pair in pairs]) for side in (0, 1))
+    matrix = np.linalg.lstsq(np.column_stack([before, np.ones(len(before))]), after, rcond=None)[0]
+    return np.clip(np.append(picture, np.ones_like(picture[..., :1]), 2) @ matrix, 0, 1).astype(np.float32)
+
+
+def small(paths: list[Path]) -> list[Floats]:
+    return [reduced(open_raster(path), SIDE).rgb for path in paths]
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Work]:
+    settings = Settings(home=home)
+    with Collection(settings) as collection:
+        yield Work(settings, pictures=CollectionPictures(collection, Engine(collection), files=True))
+
+
+def compared(title: str, others: dict[str, Fit], ours: Fit, test: list[Floats], examples: list[Floats]) -> None:
+    """Mean CIEDE2000 from what the hidden look makes of the test pictures, by number of examples."""
+    names = ["untouched", *others, title]
+    for name, hidden in HIDDEN.items():
+        truths = [hidden.applied(one) for one in test]
+        for count in EXAMPLES:
+            random = np.random.default_rng(count)
+            drawn = [examples[place] for place in random.permutation(len(examples))[:count]]
+            jitter = random if title == "taste" else None
+            pairs = [(one, hidden.applied(one, jitter)) for one in drawn]
+            fits: list[Fit] = [lambda _pairs, picture: picture, *others.values(), ours]
+            apart = [
+                np.mean([ciede2000(truth, fit(pairs, one)) for one, truth in zip(test, truths, strict=True)])
+                for fit in fits
+            ]
+            told = "  ".join(f"{label} {value:5.2f}" for label, value in zip(names, apart, strict=True))
+            print(f"{name:18} {count:3}  {told}", flush=True)
+
+
+def taste(work: Work, test: list[Floats], examples: list[Floats]) -> None:
+    def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
+        look = fit_taste(Raster(picture), [Raster(after) for _, after in pairs], work)
+        return apply(look.table(), picture, 1, work)
+
+    compared("taste", {"mean/deviation": by_deviation, "covariance": by_covariance}, ours, test, examples)
+
+
+def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats]) -> None:
+    known: dict[int, Look] = {}
+
+    def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
+        if id(pairs) not in known:
+            known.clear()
+            known[id(pairs)] = fit_pairs([pair_of("", Raster(a), Raster(b)) for a, b in pairs])
+        return apply(known[id(pairs)].table(), picture, 1, work)
+
+    compared("pairs", {"3x4 matrix": by_matrix}, ours, test, examples)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("words", "taste", "pairs"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--test", type=int, default=24)
+    given = parser.parse_args()
+    print("python -m bench.looks", *sys.argv[1:])
+    paths = [path for path in sorted(given.folder.iterdir()) if is_picture_name(path.name)]
+    held = paths[:: max(1, len(paths) // given.test)][: given.test]
+    test, examples = small(held), small([path for path in paths if path not in held])
+    with opened(given.home) as work:
+        {"words": lambda: words(work, test), "taste": lambda: taste(work, test, examples)}.get(
+            given.what, lambda: pairs_of_looks(work, test, examples)
+        )()
+
+
+if __name__ == "__main__":
+    main()
