@@ -8,7 +8,7 @@ curves, gains and saturation in red, green and blue, none of which Pixloom's own
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from tuner.evaluate.measures import ciede2000
 from tuner.guided.liked import fit_taste
 from tuner.guided.looks import Look, apply
 from tuner.guided.pairs import fit_pairs, pair_of
-from tuner.guided.words import read_prompt, words_look
+from tuner.guided.words import words_look
 from tuner.lineage.opening import open_raster
 from tuner.pictures import CollectionPictures
 from tuner.raster import Raster, luminance, reduced, to_bytes
@@ -32,7 +32,6 @@ from tuner.repair.lab import to_lab, to_rgb
 from tuner.work import Work
 
 SIDE = 256
-EXAMPLES = (5, 10, 20)
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,41 @@ def small(paths: list[Path]) -> list[Floats]:
     return [reduced(open_raster(path), SIDE).rgb for path in paths]
 
 
+class Remembering(CollectionPictures):
+    """A collection that reads and embeds nothing twice: the same photographs are asked for again and again here."""
+
+    def __init__(self, collection: Collection) -> None:
+        super().__init__(collection, Engine(collection), files=True)
+        self._vectors: dict[bytes, Floats] = {}
+        self._thumbnails: dict[tuple[int, ...], list[Raster]] = {}
+
+    def vectors(self, pictures: Sequence[Raster]) -> Floats:
+        keys = [to_bytes(one.rgb).tobytes() for one in pictures]
+        for key, one in zip(keys, pictures, strict=True):
+            if key not in self._vectors:
+                self._vectors[key] = super().vectors([one])[0]
+        return np.stack([self._vectors[key] for key in keys])
+
+    def thumbnails(self, ids: Sequence[int]) -> list[Raster]:
+        key = tuple(ids)
+        if key not in self._thumbnails:
+            self._thumbnails[key] = [reduced(one, 64) for one in super().thumbnails(ids)]
+        return self._thumbnails[key]
+
+
 @contextmanager
 def opened(home: Path) -> Iterator[Work]:
     settings = Settings(home=home)
     with Collection(settings) as collection:
-        yield Work(settings, pictures=CollectionPictures(collection, Engine(collection), files=True))
+        yield Work(settings, pictures=Remembering(collection))
 
 
-def compared(title: str, others: dict[str, Fit], ours: Fit, test: list[Floats], examples: list[Floats]) -> None:
+def compared(title: str, others: dict[str, Fit], ours: Fit, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
     """Mean CIEDE2000 from what the hidden look makes of the test pictures, by number of examples."""
     names = ["untouched", *others, title]
     for name, hidden in HIDDEN.items():
         truths = [hidden.applied(one) for one in test]
-        for count in EXAMPLES:
+        for count in counts:
             random = np.random.default_rng(count)
             drawn = [examples[place] for place in random.permutation(len(examples))[:count]]
             jitter = random if title == "taste" else None
@@ -136,15 +157,57 @@ def compared(title: str, others: dict[str, Fit], ours: Fit, test: list[Floats], 
             print(f"{name:18} {count:3}  {told}", flush=True)
 
 
-def taste(work: Work, test: list[Floats], examples: list[Floats]) -> None:
+ATTRIBUTES = ("lightness", "b*", "chroma", "contrast")
+WORDS: dict[str, tuple[tuple[str, int], ...]] = {
+    "warm": (("b*", 1),),
+    "toasty": (("b*", 1),),
+    "cold": (("b*", -1),),
+    "frosty": (("b*", -1),),
+    "bright": (("lightness", 1),),
+    "luminous": (("lightness", 1),),
+    "dark": (("lightness", -1),),
+    "vivid": (("chroma", 1),),
+    "faded": (("chroma", -1), ("contrast", -1)),
+    "seventies": (("chroma", -1), ("b*", 1)),
+    "black and white": (("chroma", -1),),
+    "high contrast": (("contrast", 1),),
+    "less contrast": (("contrast", -1),),
+    "sunset": (("b*", 1),),
+    "film look": (("contrast", -1),),
+    "very warm, slightly dark": (("b*", 1), ("lightness", -1)),
+}
+
+
+def attributes(rgb: Floats) -> dict[str, float]:
+    lab = to_lab(rgb)
+    chroma = np.hypot(lab[..., 1], lab[..., 2]).mean()
+    return dict(zip(ATTRIBUTES, (lab[..., 0].mean(), lab[..., 2].mean(), chroma, lab[..., 0].std()), strict=True))
+
+
+def words(work: Work, test: list[Floats]) -> None:
+    """For each word, the share of pictures whose attributes all went the right way, and the cosine that is left."""
+    for word, wanted in WORDS.items():
+        right, cosines, moves = [], [], []
+        for rgb in test:
+            found = words_look(Raster(rgb), word, work)
+            before, after = attributes(rgb), attributes(apply(found.look.table(), rgb, 1, work))
+            moves.append([after[name] - before[name] for name, _ in wanted])
+            right.append(all(sign * (after[name] - before[name]) > 0 for name, sign in wanted))
+            cosines.append(found.cosine or np.nan)
+        told = ", ".join(f"{name} {move:+.1f}" for (name, _), move in zip(wanted, np.mean(moves, 0), strict=True))
+        by = "; ".join(f"{one} = {look}" for one, look in found.reading.known) or "the encoder"
+        print(f"{word:26} {np.mean(right):6.0%}  cosine {np.mean(cosines):.3f}  {told:32} by {by}", flush=True)
+
+
+def taste(work: Work, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
         look = fit_taste(Raster(picture), [Raster(after) for _, after in pairs], work)
         return apply(look.table(), picture, 1, work)
 
-    compared("taste", {"mean/deviation": by_deviation, "covariance": by_covariance}, ours, test, examples)
+    compared("taste", {"mean/deviation": by_deviation, "covariance": by_covariance}, ours, test, examples, counts)
 
 
-def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats]) -> None:
+def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
     known: dict[int, Look] = {}
 
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
@@ -153,7 +216,7 @@ def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats]) -> No
             known[id(pairs)] = fit_pairs([pair_of("", Raster(a), Raster(b)) for a, b in pairs])
         return apply(known[id(pairs)].table(), picture, 1, work)
 
-    compared("pairs", {"3x4 matrix": by_matrix}, ours, test, examples)
+    compared("pairs", {"3x4 matrix": by_matrix}, ours, test, examples, counts)
 
 
 def main() -> None:
@@ -161,16 +224,18 @@ def main() -> None:
     parser.add_argument("what", choices=("words", "taste", "pairs"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--test", type=int, default=24)
+    parser.add_argument("--test", type=int, default=24, help="photographs that are measured")
+    parser.add_argument("--examples", type=int, nargs="+", default=[5, 10, 20], help="liked pictures, or pairs")
     given = parser.parse_args()
     print("python -m bench.looks", *sys.argv[1:])
     paths = [path for path in sorted(given.folder.iterdir()) if is_picture_name(path.name)]
     held = paths[:: max(1, len(paths) // given.test)][: given.test]
     test, examples = small(held), small([path for path in paths if path not in held])
     with opened(given.home) as work:
-        {"words": lambda: words(work, test), "taste": lambda: taste(work, test, examples)}.get(
-            given.what, lambda: pairs_of_looks(work, test, examples)
-        )()
+        if given.what == "words":
+            words(work, test)
+        else:
+            (taste if given.what == "taste" else pairs_of_looks)(work, test, examples, given.examples)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _SHAPES = 0.02
 _SAMPLES = 12_000
 _SIZE, _WORTH, _ROUNDS = 0.5, 30.0, 8
 """Usual size of numbers, and the independent observations that a pair is worth."""
-_SMOOTH, _SMALL = 30.0, 0.003
+_SMOOTH, _SMALL = 5.0, 0.003
 """Weights of bends and of the size of the residual, beside squared errors in 0..1 summed over the samples."""
 _ROBUST = 3.0
 """Units of CIELAB from which an error counts linearly."""

@@ -21,7 +21,7 @@ FEWEST = 5
 """Liked pictures below which nothing is told of a look."""
 FEWEST_OTHERS = 12
 """Other pictures below which one can't know what is usual."""
-SIDE = 24
+SIDE = 16
 """Rows and columns that colours are read at: [SIDE * SIDE] of each picture."""
 MOVE = 22.0
 """Mean distance in CIELAB that one picture is moved at most, at strength 1."""
@@ -35,7 +35,9 @@ _SHRINK = 0.1
 _QUANTILES = (2, 10, 25, 50, 75, 90, 98)
 _NEUTRAL = 15.0
 """Chroma up to which a colour counts as a grey that was tinted."""
-_ROUNDS = 6
+_ROUNDS = 3
+_KEPT = 48
+"""Usual photographs that count most, which are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def taste_look(vector: Floats, liked: Sample, usual: Sample) -> Look:
     """
     weights = _falling(liked.vectors @ vector, _CONTENT)
     others = _matched(liked.vectors, usual.vectors, weights)
-    kept = np.flatnonzero(others > 1e-3 / len(others))
+    kept = np.argsort(-others, kind="stable")[: min(_KEPT, np.count_nonzero(others))]
     base, shares = usual.lab[kept], others[kept] / others[kept].sum()
     target = weights @ statistics(liked.lab)
     spread = _spread(usual) * np.float32(np.square(weights).sum() + np.square(shares).sum())
