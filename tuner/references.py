@@ -43,8 +43,9 @@ def settled(operation: Operation, given: Mapping[str, Any], settings: Settings, 
     pictures = partial(_settle, settings=settings, files=files)
     settle = dict.fromkeys([*operation.references, *filter(None, [operation.gathers])], pictures)
     settle |= dict.fromkeys(operation.files, partial(_file, files=files))
+    values = {name: _split(value) if name in _several(operation) else value for name, value in given.items()}
     return {
-        name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in given.items()
+        name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in values.items()
     }
 
 
@@ -59,6 +60,20 @@ def kept_file(reference: str, settings: Settings) -> Path | None:
             f"What {reference} named is no longer kept in {settings.references}: name the picture anew."
         )
     return path
+
+
+def _several(operation: Operation) -> set[str]:
+    """The parameters that name several pictures."""
+    fields = operation.parameters.model_fields
+    named = {*operation.references, *filter(None, [operation.gathers])}
+    return {one for one in named if isinstance(fields[one].get_default(call_default_factory=True), list | tuple)}
+
+
+def _split(value: Any) -> Any:
+    """`3,8,15` as a list; a data URL has commas of its own."""
+    if not isinstance(value, str) or _DATA_URL.match(value):
+        return value
+    return [one for one in (part.strip() for part in value.split(",")) if one]
 
 
 def _each(value: Any, settle: Callable[[str], str]) -> Any:

@@ -12,6 +12,7 @@ from api.cli.index import terminate_like_ctrl_c
 from api.cli.options import EncoderName, Home, Images, Json, Split
 from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
+from api.cli.train_look import look
 from indexer.collection import Collection
 from indexer.encoders import resolve
 from indexer.encoders.checkpoint import Checkpoint, folder_of
@@ -24,6 +25,7 @@ from tuner.learn.lit import Recipe
 from tuner.learn.session import Result, tune_lit
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command()(look)
 _USUAL = Recipe()
 
 

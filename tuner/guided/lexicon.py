@@ -72,7 +72,7 @@ _DEGREES = {
 }
 _FILLING = re.compile(
     r"\b(a|an|the|with|in|of|like|make it|please|look|looks|looking|style|styled|feel|feeling|mood|tone|tones|photo|"
-    r"photograph|photography|picture|image|and|but)\b"
+    r"photograph|photography|picture|image)\b"
 )
 _OTHER_THINGS = (
     *("dog", "cat", "person", "face", "child", "crowd", "house", "street", "city", "car", "boat", "table", "food"),
@@ -142,16 +142,17 @@ def _stripped(text: str) -> str:
 
 
 def _places(text: str, listed: dict[str, int], meanings: Meanings | None) -> list[int]:
-    """The looks that a fragment names: as a whole, word by word, or by meaning."""
-    if text in listed:
-        return [listed[text]]
-    words = text.split()
-    if len(words) > 1 and all(word in listed for word in words):
-        return [listed[word] for word in words]
-    found = _nearest(text, listed, meanings) if meanings else None
-    if found is not None:
-        return [found]
-    return [listed[word] for word in words if word in listed]
+    """The looks that a fragment names: by listed words, where it has no others, otherwise by meaning."""
+    found, rest = [], text
+    for word in sorted(listed, key=len, reverse=True):
+        shorter = re.sub(rf"\b{word}\b", " ", rest)
+        if shorter != rest:
+            found.append(listed[word])
+            rest = shorter
+    if not rest.strip():
+        return found
+    nearest = _nearest(text, listed, meanings) if meanings else None
+    return found if nearest is None else [nearest]
 
 
 def _nearest(text: str, listed: dict[str, int], meanings: Meanings) -> int | None:

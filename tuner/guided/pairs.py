@@ -12,12 +12,14 @@ from indexer.images import is_picture_name
 from indexer.limits import Limits
 from indexer.types import Floats
 from tuner.creative.filters import blurred
-from tuner.guided.looks import MOST, RESIDUAL, Look, hats, moved_lab, rising
+from tuner.evaluate.measures import ciede2000
+from tuner.guided.looks import MOST, RESIDUAL, Look, apply, hats, moved_lab, rising
 from tuner.guided.solving import solved
 from tuner.lineage.opening import open_raster
 from tuner.raster import Raster, reduced
 from tuner.repair.lab import to_lab, to_rgb
 from tuner.repair.sizes import resized
+from tuner.work import Work
 
 FEWEST = 5
 SIDE = 64
@@ -51,7 +53,7 @@ class Found:
     failed: dict[str, str]
 
 
-def read_pairs(folder: Path, limits: Limits | None = None) -> Found:
+def read_pairs(folder: Path, limits: Limits) -> Found:
     """The pairs of a folder: before/ and after/ with files of equal names but for the format, or NAME.before.jpg
     beside NAME.after.jpg.
 
@@ -72,7 +74,7 @@ def read_pairs(folder: Path, limits: Limits | None = None) -> Found:
             failed[name] = f"there is no picture {'before' if name in afters else 'after'}"
             continue
         try:
-            pairs.append(_pair(name, open_raster(befores[name], limits), open_raster(afters[name], limits)))
+            pairs.append(pair_of(name, open_raster(befores[name], limits), open_raster(afters[name], limits)))
         except PictureError as error:
             failed[name] = str(error)
     return Found(tuple(pairs), failed)
@@ -80,7 +82,13 @@ def read_pairs(folder: Path, limits: Limits | None = None) -> Found:
 
 def pair_of(name: str, before: Raster, after: Raster) -> Pair:
     """Two pictures made comparable; PictureError where their shapes differ beyond resizing."""
-    return _pair(name, before, after)
+    shapes = [one.size[0] / one.size[1] for one in (before, after)]
+    if abs(shapes[0] / shapes[1] - 1) > _SHAPES:
+        sizes = " and ".join(f"{one.size[0]}x{one.size[1]}" for one in (before, after))
+        raise PictureError(f"the two are {sizes}: one isn't the other resized")
+    small = reduced(before, SIDE).rgb
+    other = resized(after.rgb, (small.shape[0], small.shape[1]))
+    return Pair(name, blurred(small, _BLUR), blurred(other, _BLUR))
 
 
 def fit_pairs(pairs: Sequence[Pair]) -> Look:
@@ -105,6 +113,12 @@ def fit_pairs(pairs: Sequence[Pair]) -> Look:
     return look
 
 
+def mean_distance(pairs: Sequence[Pair], look: Look, work: Work) -> float:
+    """Mean CIEDE2000 of pairs' pictures after and those before under a look."""
+    table = look.table()
+    return float(np.mean([ciede2000(one.after, apply(table, one.before, 1, work)) for one in pairs]))
+
+
 def _named(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
     """Names of pairs with the picture on one side of them."""
     if (folder / side).is_dir():
@@ -114,16 +128,6 @@ def _named(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
         if is_picture_name(path.name) and path.stem.endswith(f".{side}"):
             yield path.stem.removesuffix(f".{side}"), path
-
-
-def _pair(name: str, before: Raster, after: Raster) -> Pair:
-    shapes = [one.size[0] / one.size[1] for one in (before, after)]
-    if abs(shapes[0] / shapes[1] - 1) > _SHAPES:
-        sizes = " and ".join(f"{one.size[0]}x{one.size[1]}" for one in (before, after))
-        raise PictureError(f"the two are {sizes}: one isn't the other resized")
-    small = reduced(before, SIDE).rgb
-    other = resized(after.rgb, (small.shape[0], small.shape[1]))
-    return Pair(name, blurred(small, _BLUR), blurred(other, _BLUR))
 
 
 def _drawn(pair: Pair, count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
