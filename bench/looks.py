@@ -1,6 +1,6 @@
 """Looks by words, by taste and by pairs, measured on photographs with looks that are known here and hidden there.
 
-python -m bench.looks words|taste|pairs FOLDER --home HOME [--test N]
+python -m bench.looks words|taste|pairs FOLDER --home HOME [--test N] [--examples N...] [--look NAME]
 
 FOLDER holds photographs, and HOME is the home folder of a collection that has them indexed. The hidden looks are
 curves, gains and saturation in red, green and blue, none of which Pixloom's own looks are made of.
@@ -69,6 +69,21 @@ HIDDEN = {
     "near monochrome": Hidden((1.03, 1.0, 0.95), contrast=1.25, saturation=0.12),
 }
 
+
+@dataclass(frozen=True)
+class Scene:
+    """What is measured: looks by name, numbers of examples, photographs to test by and to take examples from."""
+
+    looks: list[str]
+    counts: list[int]
+    test: list[Floats]
+    examples: list[Floats]
+    ids: list[int]
+    """Of the examples, in the collection."""
+    hide: Callable[[list[int]], None]
+    """Takes photographs out of what is usual, and puts others back."""
+
+
 Fit = Callable[[list[tuple[Floats, Floats]], Floats], Floats]
 """(pairs of photographs before and after, another photograph) -> that one as the method makes it."""
 
@@ -116,6 +131,14 @@ class Remembering(CollectionPictures):
         super().__init__(collection, Engine(collection), files=True)
         self._vectors: dict[bytes, Floats] = {}
         self._thumbnails: dict[tuple[int, ...], list[Raster]] = {}
+        self._hidden: list[int] = []
+
+    def hide(self, ids: list[int]) -> None:
+        """Photographs that are examples or tests now don't count as usual ones."""
+        self._hidden = ids
+
+    def newest(self, k: int) -> list[int]:
+        return [id for id in super().newest(k + len(self._hidden)) if id not in self._hidden][:k]
 
     def vectors(self, pictures: Sequence[Raster]) -> Floats:
         keys = [to_bytes(one.rgb).tobytes() for one in pictures]
@@ -132,20 +155,25 @@ class Remembering(CollectionPictures):
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[Work]:
+def opened(home: Path) -> Iterator[tuple[Work, Remembering]]:
     settings = Settings(home=home)
     with Collection(settings) as collection:
-        yield Work(settings, pictures=Remembering(collection))
+        pictures = Remembering(collection)
+        yield Work(settings, pictures=pictures), pictures
 
 
-def compared(title: str, others: dict[str, Fit], ours: Fit, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
+def compared(title: str, others: dict[str, Fit], ours: Fit, scene: Scene) -> None:
     """Mean CIEDE2000 from what the hidden look makes of the test pictures, by number of examples."""
     names = ["untouched", *others, title]
-    for name, hidden in HIDDEN.items():
+    test, examples = scene.test, scene.examples
+    for name in scene.looks:
+        hidden = HIDDEN[name]
         truths = [hidden.applied(one) for one in test]
-        for count in counts:
+        for count in scene.counts:
             random = np.random.default_rng(count)
-            drawn = [examples[place] for place in random.permutation(len(examples))[:count]]
+            places = random.permutation(len(examples))[:count]
+            drawn = [examples[place] for place in places]
+            scene.hide([scene.ids[place] for place in places])
             jitter = random if title == "taste" else None
             pairs = [(one, hidden.applied(one, jitter)) for one in drawn]
             fits: list[Fit] = [lambda _pairs, picture: picture, *others.values(), ours]
@@ -199,15 +227,15 @@ def words(work: Work, test: list[Floats]) -> None:
         print(f"{word:26} {np.mean(right):6.0%}  cosine {np.mean(cosines):.3f}  {told:32} by {by}", flush=True)
 
 
-def taste(work: Work, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
+def taste(work: Work, scene: Scene) -> None:
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
         look = fit_taste(Raster(picture), [Raster(after) for _, after in pairs], work)
         return apply(look.table(), picture, 1, work)
 
-    compared("taste", {"mean/deviation": by_deviation, "covariance": by_covariance}, ours, test, examples, counts)
+    compared("taste", {"mean/deviation": by_deviation, "covariance": by_covariance}, ours, scene)
 
 
-def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats], counts: list[int]) -> None:
+def pairs_of_looks(work: Work, scene: Scene) -> None:
     known: dict[int, Look] = {}
 
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
@@ -216,7 +244,7 @@ def pairs_of_looks(work: Work, test: list[Floats], examples: list[Floats], count
             known[id(pairs)] = fit_pairs([pair_of("", Raster(a), Raster(b)) for a, b in pairs])
         return apply(known[id(pairs)].table(), picture, 1, work)
 
-    compared("pairs", {"3x4 matrix": by_matrix}, ours, test, examples, counts)
+    compared("pairs", {"3x4 matrix": by_matrix}, ours, scene)
 
 
 def main() -> None:
@@ -226,16 +254,21 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--test", type=int, default=24, help="photographs that are measured")
     parser.add_argument("--examples", type=int, nargs="+", default=[5, 10, 20], help="liked pictures, or pairs")
+    parser.add_argument("--look", action="append", choices=[*HIDDEN], help="only this hidden look; may be repeated")
     given = parser.parse_args()
     print("python -m bench.looks", *sys.argv[1:])
     paths = [path for path in sorted(given.folder.iterdir()) if is_picture_name(path.name)]
     held = paths[:: max(1, len(paths) // given.test)][: given.test]
-    test, examples = small(held), small([path for path in paths if path not in held])
-    with opened(given.home) as work:
+    rest = [path for path in paths if path not in held]
+    test = small(held)
+    with opened(given.home) as (work, pictures):
         if given.what == "words":
             words(work, test)
         else:
-            (taste if given.what == "taste" else pairs_of_looks)(work, test, examples, given.examples)
+            ids, tested = ([pictures.collection.catalog.find(path=path) or 0 for path in some] for some in (rest, held))
+            looks = given.look or [*HIDDEN]
+            scene = Scene(looks, given.examples, test, small(rest), ids, lambda now: pictures.hide([*tested, *now]))
+            (taste if given.what == "taste" else pairs_of_looks)(work, scene)
 
 
 if __name__ == "__main__":

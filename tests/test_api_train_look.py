@@ -19,10 +19,10 @@ from tests.test_tuner_looks import film, photographs
 from tuner.again import again
 from tuner.edits import edit_of
 from tuner.guided.looks import apply
+from tuner.operations import get_operation
 from tuner.pictures import CollectionPictures
 from tuner.raster import to_bytes
 from tuner.references import settled
-from tuner.operations import get_operation
 from tuner.tune import Tuner
 from tuner.work import Work
 
@@ -109,8 +109,8 @@ def test_taste_is_recorded_with_the_pictures_that_it_was_told_from(collection: C
     assert settled(get_operation("guided"), {"like": "1, 2,#3"}, collection.settings, files=False) == {
         "like": ["#1", "#2", "#3"]
     }
-    from tuner.jobs.task import Task
     from tests.test_tuner_tune import Quiet
+    from tuner.jobs.task import Task
 
     made = tuner.run(Task(5, 0, (9,), "guided", {"taste": "ann"}, 7, "ann"), Quiet())
     with collection.catalog.database.read() as connection:

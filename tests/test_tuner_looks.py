@@ -10,8 +10,8 @@ from PIL import Image
 from skimage import data
 
 from indexer.config import Settings
-from indexer.limits import Limits
 from indexer.errors import NotFoundError, TuneError, UsageError
+from indexer.limits import Limits
 from indexer.types import Floats
 from tuner.creative.lut import NODES, grid
 from tuner.evaluate.measures import ciede2000

@@ -116,12 +116,12 @@ def test_liked_pictures_are_named_or_those_of_a_person(shelf: Shelf, work: Work)
 def test_too_few_are_refused_with_what_to_do(shelf: Shelf, work: Work) -> None:
     work.pictures = shelf
     for given in ({"like": "31,32,33,34"}, {"like": ["31", "31", "32", "33", "34"]}):
-        with pytest.raises(UsageError, match="4 pictures are too few.*name 5 or more"):
+        with pytest.raises(UsageError, match=r"4 pictures are too few.*name 5 or more"):
             tuned(given, work)
-    with pytest.raises(UsageError, match="has liked 2 pictures.*pixloom like"):
+    with pytest.raises(UsageError, match=r"has liked 2 pictures.*pixloom like"):
         tuned({"taste": "31-32"}, work)
     work.pictures = Shelf({id: shelf.pictures[id] for id in (1, 2, 31, 32, 33, 34, 35)})
-    with pytest.raises(TuneError, match="2 other pictures.*index more"):
+    with pytest.raises(TuneError, match=r"2 other pictures.*index more"):
         tuned({"like": "31,32,33,34,35"}, work)
     work.pictures = None
     with pytest.raises(UsageError, match="no collection"):

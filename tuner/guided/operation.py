@@ -37,9 +37,7 @@ class GuidedParameters(Parameters):
     method: Literal["auto", "words", "taste", "look"] = Field(
         "auto", description="auto: by what was given; words for a prompt, taste for liked pictures, look for a name"
     )
-    found: str = Field(
-        "", max_length=1000, description="the look that an earlier run found; records of edits name it"
-    )
+    found: str = Field("", max_length=1000, description="the look that an earlier run found; records of edits name it")
 
     @field_validator("like", mode="before")
     @classmethod

@@ -170,4 +170,3 @@ def _bends() -> Floats:
         np.kron(np.kron(bend, one), one) + np.kron(np.kron(one, bend), one) + np.kron(np.kron(one, one), bend)
     ).astype(np.float32)
     return made
-

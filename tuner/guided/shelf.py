@@ -33,7 +33,9 @@ def named_look(name: str, settings: Settings) -> Look:
     path = look_file(name, settings)
     if not path.is_file():
         there = ", ".join(sorted(one.stem for one in path.parent.glob("*.safetensors"))) or "none yet"
-        raise NotFoundError(f"There is no look {name!r} (there are: {there}): `pixloom train look NAME --pairs FOLDER`.")
+        raise NotFoundError(
+            f"There is no look {name!r} (there are: {there}): `pixloom train look NAME --pairs FOLDER`."
+        )
     return read_look(path.read_bytes(), str(path))
 
 
