@@ -1,6 +1,6 @@
 """Looks by words, by taste and by pairs, measured on photographs with looks that are known here and hidden there.
 
-python -m bench.looks words|taste|pairs FOLDER --home HOME [--test N] [--examples N...] [--look NAME]
+python -m bench.looks words|encoder|taste|pairs FOLDER --home HOME [--test N] [--examples N...] [--look NAME]
 
 FOLDER holds photographs, and HOME is the home folder of a collection that has them indexed. The hidden looks are
 curves, gains and saturation in red, green and blue, none of which Pixloom's own looks are made of.
@@ -21,9 +21,11 @@ from indexer.images import is_picture_name
 from indexer.types import Floats
 from search.engine import Engine
 from tuner.evaluate.measures import ciede2000
+from tuner.guided.axes import along
 from tuner.guided.liked import fit_taste
-from tuner.guided.looks import Look, apply
+from tuner.guided.looks import apply
 from tuner.guided.pairs import fit_pairs, pair_of
+from tuner.guided.sketch import Sketch
 from tuner.guided.words import words_look
 from tuner.lineage.opening import open_raster
 from tuner.pictures import CollectionPictures
@@ -188,7 +190,6 @@ def compared(title: str, others: dict[str, Fit], ours: Fit, scene: Scene) -> Non
 ATTRIBUTES = ("lightness", "b*", "chroma", "contrast")
 WORDS: dict[str, tuple[tuple[str, int], ...]] = {
     "warm": (("b*", 1),),
-    "toasty": (("b*", 1),),
     "cold": (("b*", -1),),
     "frosty": (("b*", -1),),
     "bright": (("lightness", 1),),
@@ -227,6 +228,29 @@ def words(work: Work, test: list[Floats]) -> None:
         print(f"{word:26} {np.mean(right):6.0%}  cosine {np.mean(cosines):.3f}  {told:32} by {by}", flush=True)
 
 
+POINTED = {"warmth": ("warm", "cold"), "brightness": ("bright", "dark"), "saturation": ("vivid", "muted")}
+
+
+def encoder(work: Work, test: list[Floats]) -> None:
+    """What the encoder alone knows: the share of pictures that a step along an axis moves towards its word rather than
+    towards the opposite. One half is chance."""
+    assert work.pictures is not None
+    neutral, *texts = work.pictures.texts(
+        ["a photograph", *(f"a {word} photograph" for both in POINTED.values() for word in both)]
+    )
+    for place, (axis, (word, opposite)) in enumerate(POINTED.items()):
+        ways = np.stack(texts[2 * place : 2 * place + 2]) - neutral
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        right = []
+        for rgb in test:
+            sketch = Sketch(reduced(Raster(rgb), 224))
+            more, less = work.pictures.vectors([sketch.under(sign * along(**{axis: 0.8})) for sign in (1, -1)])
+            gains = ways @ (more - less)
+            right.append((gains[0] > 0, gains[1] < 0))
+        for name, share in zip((word, opposite), np.mean(right, 0), strict=True):
+            print(f"{name:10} {share:6.0%}", flush=True)
+
+
 def taste(work: Work, scene: Scene) -> None:
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
         look = fit_taste(Raster(picture), [Raster(after) for _, after in pairs], work)
@@ -236,20 +260,19 @@ def taste(work: Work, scene: Scene) -> None:
 
 
 def pairs_of_looks(work: Work, scene: Scene) -> None:
-    known: dict[int, Look] = {}
+    last: list[tuple[list[tuple[Floats, Floats]], Floats]] = []  # the pairs of the last call, and their table
 
     def ours(pairs: list[tuple[Floats, Floats]], picture: Floats) -> Floats:
-        if id(pairs) not in known:
-            known.clear()
-            known[id(pairs)] = fit_pairs([pair_of("", Raster(a), Raster(b)) for a, b in pairs])
-        return apply(known[id(pairs)].table(), picture, 1, work)
+        if not last or last[0][0] is not pairs:
+            last[:] = [(pairs, fit_pairs([pair_of("", Raster(a), Raster(b)) for a, b in pairs]).table())]
+        return apply(last[0][1], picture, 1, work)
 
     compared("pairs", {"3x4 matrix": by_matrix}, ours, scene)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("words", "taste", "pairs"))
+    parser.add_argument("what", choices=("words", "encoder", "taste", "pairs"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--test", type=int, default=24, help="photographs that are measured")
@@ -262,8 +285,8 @@ def main() -> None:
     rest = [path for path in paths if path not in held]
     test = small(held)
     with opened(given.home) as (work, pictures):
-        if given.what == "words":
-            words(work, test)
+        if given.what in ("words", "encoder"):
+            (words if given.what == "words" else encoder)(work, test)
         else:
             ids, tested = ([pictures.collection.catalog.find(path=path) or 0 for path in some] for some in (rest, held))
             looks = given.look or [*HIDDEN]
