@@ -142,6 +142,9 @@ class Remembering(CollectionPictures):
     def newest(self, k: int) -> list[int]:
         return [id for id in super().newest(k + len(self._hidden)) if id not in self._hidden][:k]
 
+    def similar(self, picture: Raster, k: int) -> list[int]:
+        return [id for id in super().similar(picture, k + len(self._hidden)) if id not in self._hidden][:k]
+
     def vectors(self, pictures: Sequence[Raster]) -> Floats:
         keys = [to_bytes(one.rgb).tobytes() for one in pictures]
         for key, one in zip(keys, pictures, strict=True):

@@ -14,8 +14,8 @@ from tuner.work import Pictures, Work
 MOST_LIKED = 60
 """The last ones that a person liked, which are read."""
 _SIDE = 256
-_OTHERS = 300
-"""Other pictures of the collection that say what is usual, at most."""
+_NEWEST, _ALIKE = 200, 12
+"""Other pictures of the collection that say what is usual: the newest, and for each liked one those most like it."""
 
 
 def liked_by(user: str, work: Work) -> list[str]:
@@ -51,8 +51,7 @@ def fit_taste(picture: Raster, liked: Sequence[Raster], work: Work, without: Seq
     TuneError where the collection has too few others; StoppedError.
     """
     pictures = _pictures(work)
-    ids = [id for id in pictures.newest(_OTHERS + len(without)) if id not in {*without}][:_OTHERS]
-    known, vectors = pictures.stored(ids)
+    known, vectors = pictures.stored(_others(liked, pictures, work, without))
     usual, kept = [], []
     for place, id in enumerate(known.tolist()):
         work.step(place, len(known), "looking at what is usual")
@@ -71,6 +70,16 @@ def fit_taste(picture: Raster, liked: Sequence[Raster], work: Work, without: Seq
         seen[0], Sample(colours_of(liked), seen[1:]), Sample(np.stack(usual), np.ascontiguousarray(vectors[kept]))
     )
     return bounded(look, picture)
+
+
+def _others(liked: Sequence[Raster], pictures: Pictures, work: Work, without: Sequence[int]) -> list[int]:
+    """Ids of what is usual: those most like each liked picture, and the newest."""
+    found: list[int] = []
+    for place, one in enumerate(liked):
+        work.step(place, len(liked), "looking for like contents")
+        found += pictures.similar(one, _ALIKE)
+    ids = dict.fromkeys([*found, *pictures.newest(_NEWEST + len(without))])
+    return [id for id in ids if id not in {*without}]
 
 
 def _vectors(some: Sequence[Raster], pictures: Pictures, work: Work) -> Floats:
