@@ -6,6 +6,7 @@ import numpy as np
 
 from indexer.errors import NotFoundError
 from indexer.types import Floats, Ids
+from tests.toys import COLOURS
 from tuner.raster import Raster, reduced
 
 
@@ -40,6 +41,19 @@ class Shelf:
     def vectors(self, pictures: Sequence[Raster]) -> Floats:
         means = np.stack([np.append(one.rgb.mean((0, 1)) - 0.5, 0.1) for one in pictures])
         return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+
+    def texts(self, texts: Sequence[str]) -> Floats:
+        """Where a picture of the first colour named would lie; of none named, grey."""
+        named = [next((COLOURS[word] for word in text.split() if word in COLOURS), (128, 128, 128)) for text in texts]
+        return self.vectors([plain([value / 255 for value in colour]) for colour in named])
+
+    def meanings(self, texts: Sequence[str]) -> Floats:
+        """Each text by itself, but for those that begin with the same four letters."""
+        vectors = np.stack([np.random.default_rng(list(text[:4].encode())).standard_normal(64) for text in texts])
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def liked(self, user: str, k: int) -> list[int]:
+        return [int(word) for word in user.split("-") if word.isdigit()][:k]
 
     def stored(self, ids: Sequence[int]) -> tuple[Ids, Floats]:
         known = [id for id in ids if id in self.pictures]

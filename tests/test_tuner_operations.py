@@ -15,6 +15,7 @@ from tuner.work import Work
 
 NEEDS: dict[str, dict[str, object]] = {
     "tone": {"exposure": 0.5},
+    "guided": {"prompt": "warm, bright"},
     "inpaint": {"box": "20,20,12,10"},
     "style": {"preset": "sepia"},
     "palette": {"colours": "#1b3a4b, #f2e8cf, #a44a3f"},

@@ -140,8 +140,9 @@ class Keeper:
             roles[task.pictures[0]] = "parent"
         for id in (*task.pictures[1:], *made.work.used):
             roles.setdefault(id, "part")
+        recorded = made.recorded()
         for name in made.operation.references:
-            value = getattr(made.parameters, name)
+            value = recorded[name]
             for one in value if isinstance(value, list) else [value]:
                 named = picture_id(one) if isinstance(one, str) else None
                 if named is not None:

@@ -19,6 +19,7 @@ MODULES = {
     "dehaze": "tuner.enhance.dehaze",
     "sharpen": "tuner.enhance.sharpen",
     "upscale": "tuner.enhance.upscale",
+    "guided": "tuner.guided.operation",
     "inpaint": "tuner.repair.inpaint",
     "scratches": "tuner.repair.scratches",
     "colorize": "tuner.repair.colorize",

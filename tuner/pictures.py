@@ -9,14 +9,17 @@ from PIL import Image
 from sqlalchemy import select
 
 from indexer.collection import Collection
+from indexer.encoders.serial import SerialEncoder
 from indexer.errors import NotFoundError, PictureError, UsageError
 from indexer.limits import Limits
 from indexer.reader import thumbnail_path
+from indexer.signal_tables import StandingRow
 from indexer.tables import PictureRow
 from indexer.types import Floats, Ids
 from search.engine import Engine
 from search.lineage import edited
 from search.tags.book import tag_names
+from search.taste.signals import user_name
 from tuner.lineage.opening import open_raster
 from tuner.raster import Raster, from_bytes, reduced, to_bytes
 from tuner.references import kept_file, picture_id
@@ -77,12 +80,24 @@ class CollectionPictures:
 
     def vectors(self, pictures: Sequence[Raster]) -> Floats:
         """Unit-norm embeddings [n, dimension] by the encoder of the index that answers; UsageError without an index."""
-        index = self.collection.catalog.state().index
-        if index is None:
-            raise UsageError("Nothing has been indexed yet: begin with `pixloom index ~/Pictures`.")
-        encoder = self.collection.encoder(index.encoder, index.fingerprint)
+        encoder = self._encoder()
         images = [Image.fromarray(to_bytes(picture.rgb)) for picture in pictures]
         return encoder.encode_pictures([encoder.prepare(image) for image in images])
+
+    def texts(self, texts: Sequence[str]) -> Floats:
+        """Unit-norm embeddings [n, dimension] of texts by the same encoder; UsageError without an index."""
+        return self._encoder().encode_texts(texts)
+
+    def meanings(self, texts: Sequence[str]) -> Floats:
+        """Unit-norm vectors [n, m] of texts by the encoder's text tower alone, or its embeddings where it has none."""
+        return self._encoder().meanings(texts)
+
+    def liked(self, user: str, k: int) -> list[int]:
+        """Ids of the last k pictures that a person liked, newest first."""
+        mine = (StandingRow.user == user_name(user), StandingRow.kind == "like", StandingRow.counts)
+        query = select(StandingRow.picture_id).where(*mine).order_by(StandingRow.signal_id.desc()).limit(k)
+        with self.collection.catalog.database.read() as connection:
+            return list(connection.scalars(query))
 
     def stored(self, ids: Sequence[int]) -> tuple[Ids, Floats]:
         """Ids of those that have a vector in the index, and the vectors [m, dimension]."""
@@ -96,6 +111,12 @@ class CollectionPictures:
             np.array([id for id, _ in found], np.int64),
             np.stack(vectors) if vectors else np.empty((0, dimension), np.float32),
         )
+
+    def _encoder(self) -> SerialEncoder:
+        index = self.collection.catalog.state().index
+        if index is None:
+            raise UsageError("Nothing has been indexed yet: begin with `pixloom index ~/Pictures`.")
+        return self.collection.encoder(index.encoder, index.fingerprint)
 
     def _path(self, reference: str) -> Path:
         id = picture_id(reference)

@@ -25,7 +25,6 @@ KEPT = "kept:"
 """How a reference to a kept file begins; the hash of its bytes follows."""
 _ID = re.compile(r"#?(\d{1,10})")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_IDS = re.compile(r"\s*#?\d{1,10}(\s*,\s*#?\d{1,10})+\s*")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 
 
@@ -46,8 +45,9 @@ def settled(operation: Operation, given: Mapping[str, Any], settings: Settings, 
     settle = dict.fromkeys([*operation.references, *filter(None, [operation.gathers])], pictures)
     settle |= dict.fromkeys(operation.files, partial(_file, files=files))
     settle |= dict.fromkeys(operation.models, partial(_model, files=files))
+    values = {name: _split(value) if name in _several(operation) else value for name, value in given.items()}
     return {
-        name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in given.items()
+        name: _each(value, partial(settle[name], name)) if name in settle else value for name, value in values.items()
     }
 
 
@@ -64,9 +64,21 @@ def kept_file(reference: str, settings: Settings) -> Path | None:
     return path
 
 
+def _several(operation: Operation) -> set[str]:
+    """The parameters that name several pictures."""
+    fields = operation.parameters.model_fields
+    named = {*operation.references, *filter(None, [operation.gathers])}
+    return {one for one in named if isinstance(fields[one].get_default(call_default_factory=True), list | tuple)}
+
+
+def _split(value: Any) -> Any:
+    """`3,8,15` as a list; a data URL has commas of its own."""
+    if not isinstance(value, str) or _DATA_URL.match(value):
+        return value
+    return [one for one in (part.strip() for part in value.split(",")) if one]
+
+
 def _each(value: Any, settle: Callable[[str], str]) -> Any:
-    if isinstance(value, str) and _IDS.fullmatch(value):
-        return [settle(one.strip()) for one in value.split(",")]
     if isinstance(value, str):
         return settle(value) if value.strip() else value
     if isinstance(value, list | tuple):

@@ -43,6 +43,16 @@ class Pictures(Protocol):
     def vectors(self, pictures: Sequence[Raster]) -> Floats:
         """Unit-norm embeddings [n, dimension] by the collection's encoder."""
 
+    def texts(self, texts: Sequence[str]) -> Floats:
+        """Unit-norm embeddings [n, dimension] of texts, in the same space as `vectors`."""
+
+    def meanings(self, texts: Sequence[str]) -> Floats:
+        """Unit-norm vectors [n, m] in which texts that mean the same are near: those of the encoder's text tower
+        before it was taught about pictures, where that can be had, otherwise `texts`."""
+
+    def liked(self, user: str, k: int) -> list[int]:
+        """Ids of the last k pictures that a person liked, newest first. UsageError for what is no name."""
+
     def stored(self, ids: Sequence[int]) -> tuple[Ids, Floats]:
         """Ids of those that have a vector in the index, and the vectors [m, dimension]."""
 

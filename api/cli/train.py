@@ -14,6 +14,7 @@ from api.cli.output import note, print_json, say, table
 from api.cli.progress import shown
 from api.cli.train_common import base_encoder, plain_name, refuse_other
 from api.cli.train_guided import guided, joint
+from api.cli.train_look import look
 from indexer.collection import Collection
 from indexer.encoders.checkpoint import folder_of
 from indexer.errors import UsageError
@@ -35,6 +36,7 @@ def train() -> None:
 
 app.command()(guided)
 app.command()(joint)
+app.command()(look)
 
 
 @app.command()

@@ -51,6 +51,16 @@ class SerialEncoder:
         with self._texts:
             return self._encoder.encode_texts(texts)
 
+    def meanings(self, texts: Sequence[str]) -> Floats:
+        """n texts -> unit-norm [n, m] by the text tower alone, as it was before it was taught about pictures; by
+        `encode_texts` where the two are one."""
+        towers = getattr(self._encoder, "towers", None)
+        if towers is None:
+            return self.encode_texts(texts)
+        with self._texts:
+            embedded: Floats = towers.embed(texts)
+        return embedded
+
 
 def unwrapped(encoder: Encoder) -> Encoder:
     """The encoder itself, for arithmetic that needs no turn."""
