@@ -209,11 +209,11 @@ def _title(made: Made) -> str:
 
 def _model(made: Made) -> tuple[str | None, str | None]:
     """Name and SHA-256 of the model that was used: of the table, or a file that the user named."""
+    if made.work.model_used is not None:
+        return made.work.model_used
     if made.method.model is not None:
         spec = find(made.method.model)
         return made.method.model, spec.sha256 if spec else None
-    if made.operation.models and made.method.source is None:
-        return str(made.recorded()[made.operation.models[0]]), None
     named = getattr(made.parameters, made.method.name, None) if made.method.name in made.operation.files else None
     if not isinstance(named, str):
         return None, None

@@ -46,7 +46,10 @@ def paint(model: str, ask: Ask, work: Work) -> Raster:
     check_loras(ask.loras)
     if ask.picture is not None and ask.strength == 0:
         return ask.picture
-    rgb = _painted(find_source(chosen_model(model, _mode(ask), work), work.settings), ask, work)
+    source = find_source(chosen_model(model, _mode(ask), work), work.settings)
+    rgb = _painted(source, ask, work)
+    if not work.preview:
+        work.model_used = (source.name, source.digest())
     return Raster(rgb) if ask.picture is None else ask.picture.with_rgb(rgb)
 
 

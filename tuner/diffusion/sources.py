@@ -1,8 +1,10 @@
 """Where a diffusion model is: a name of the table, of the hub, a folder or a file -> what can be loaded."""
 
 import difflib
+import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from indexer.config import Settings
@@ -14,6 +16,7 @@ from indexer.models.table import TABLE
 
 ENDINGS = (".safetensors", ".ckpt")
 """Single files of weights; of the latter only tensors are read, never code."""
+_BLOB = re.compile(r"[0-9a-f]{64}")
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
 
@@ -36,6 +39,10 @@ class Source:
         """Names, sizes and times of its files: another stamp is another model."""
         files = [self.path] if self.path.is_file() else sorted(one for one in self.path.rglob("*") if one.is_file())
         return tuple((str(one), one.stat().st_size, one.stat().st_mtime_ns) for one in files)
+
+    def digest(self) -> str:
+        """SHA-256 of its files, by what they hold; read once, for a model of gigabytes that takes seconds."""
+        return _digest(self.path, self.stamp())
 
 
 def find_source(name: str, settings: Settings) -> Source:
@@ -92,6 +99,18 @@ def _of_path(path: Path) -> Source:
     if path.is_file() and path.suffix.lower() not in ENDINGS:
         raise UsageError(f"{path.name} can't be a diffusion model: a file of one ends in {' or '.join(ENDINGS)}.")
     return Source(path.name, path, "get it again from where it came from")
+
+
+@lru_cache(maxsize=4)
+def _digest(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> str:
+    told = hashlib.sha256()
+    for name, _, _ in stamp:
+        path = Path(name).resolve()
+        known = path.name if _BLOB.fullmatch(path.name) else None  # large files of the hub's cache are named so
+        with path.open("rb") as file:
+            found = known or hashlib.file_digest(file, "sha256").hexdigest()
+        told.update(f"{Path(name).relative_to(folder)} {found}\n".encode())
+    return told.hexdigest()
 
 
 def snapshot(repository: str) -> Path | None:

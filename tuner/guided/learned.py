@@ -1,12 +1,13 @@
 """Pictures put right by a guide."""
 
 from functools import lru_cache
+from pathlib import Path
 
 from indexer.config import Settings
 from indexer.types import Floats
 from tuner.enhance.light import reduced
 from tuner.guided import guide
-from tuner.guided.apply import Tables, apply_tables
+from tuner.guided.apply import apply_tables
 from tuner.guided.guide import SMALL, Guide, Seeing
 from tuner.work import Work
 
@@ -18,13 +19,10 @@ def corrected(rgb: Floats, name: str, strength: float, work: Work) -> Floats:
     Errors as those of `guide.read` and `guide.seeing`.
     """
     work.step(0, 1, "looking")
-    return apply_tables(tables_of(rgb, name, work), rgb, strength, work)
-
-
-def tables_of(rgb: Floats, name: str, work: Work) -> Tables:
-    """What the guide of that name would do with a picture [h, w, 3]."""
     found = guide.read(guide.folder_of(name, work.settings))
-    return found.predict(reduced(rgb, SMALL), _seeing(found, work.settings))
+    work.model_used = (f"guide:{Path(name).name or 'shipped'}", found.digest)
+    tables = found.predict(reduced(rgb, SMALL), _seeing(found, work.settings))
+    return apply_tables(tables, rgb, strength, work)
 
 
 @lru_cache(maxsize=2)

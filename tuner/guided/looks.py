@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from indexer.types import Floats
-from tuner.creative.lut import NODES, apply_lut, grid
+from tuner.creative.lut import NODES, grid
+from tuner.guided.apply import Tables, apply_tables
 from tuner.repair.lab import coloured, to_lab
 from tuner.work import Work
 
@@ -67,8 +68,9 @@ class Look:
 
 
 def apply(table: Floats, rgb: Floats, strength: float, work: Work) -> Floats:
-    """Colours [h, w, 3] moved as the table says, by a share of the way."""
-    return apply_lut(rgb, table, strength, work)
+    """Colours [h, w, 3] moved as the table [NODES, NODES, NODES, 3] says, by a share of the way; clipped to 0..1."""
+    by_blue = np.ascontiguousarray(table.transpose(2, 1, 0, 3))
+    return np.clip(apply_tables(Tables(by_blue), rgb, strength, work), 0, 1)
 
 
 def nothing() -> Floats:

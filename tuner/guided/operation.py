@@ -1,4 +1,4 @@
-"""`guided`: colours by a table that words, liked pictures or a look learned from pairs ask for."""
+"""`guided`: colours by tables that an encoder, words, liked pictures or a look learned from pairs ask for."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from indexer.errors import UsageError
+from tuner.guided.learned import corrected
 from tuner.guided.liked import fit_taste, liked_by, open_liked
 from tuner.guided.looks import Look
 from tuner.guided.looks import apply as apply_table
@@ -23,7 +24,7 @@ _METHODS = {"prompt": "words", "like": "taste", "taste": "taste", "look": "look"
 
 
 class GuidedParameters(Parameters):
-    """What guides the colours. One of prompt, like, taste and look has to be given."""
+    """What guides the colours: one of prompt, like, taste and look, or without any what the encoder sees."""
 
     prompt: str | None = Field(
         None, min_length=1, max_length=LONGEST, description="the look in words, as `warm, bright, film look`"
@@ -33,9 +34,16 @@ class GuidedParameters(Parameters):
     )
     taste: str | None = Field(None, description="the person whose liked pictures have the look")
     look: str | None = Field(None, description="a look that `pixloom train look` learned from pairs, by its name")
+    guide: str = Field(
+        "",
+        max_length=200,
+        description="without these: a guide of `pixloom train guided` or `joint`, by name; empty: the one that ships",
+    )
     strength: float = Field(1.0, ge=0, le=2, description="how far it goes: 0 changes nothing, 2 twice as far")
-    method: Literal["auto", "words", "taste", "look"] = Field(
-        "auto", description="auto: by what was given; words for a prompt, taste for liked pictures, look for a name"
+    method: Literal["auto", "learned", "words", "taste", "look"] = Field(
+        "auto",
+        description="auto: by what was given; words for a prompt, taste for liked pictures, look for a name, learned "
+        "for nothing or a guide",
     )
     found: str = Field("", max_length=1000, description="the look that an earlier run found; records of edits name it")
 
@@ -51,12 +59,16 @@ class GuidedParameters(Parameters):
     def _method_by_what_is_given(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("method", "auto") == "auto":
             methods = [method for name, method in _METHODS.items() if given.get(name)]
-            return {**given, "method": methods[0]} if methods else given
+            return {**given, "method": methods[0] if methods else "learned"}
         return given
 
 
 def apply(picture: Raster, parameters: GuidedParameters, work: Work) -> Raster:
-    """The picture under its look, at the strength asked for. UsageError where not exactly one thing guides it."""
+    """The picture under its look, at the strength asked for. UsageError where more than one thing guides it."""
+    if parameters.method == "learned" and not any(getattr(parameters, name) for name in _METHODS):
+        return picture.with_rgb(corrected(picture.rgb, parameters.guide, parameters.strength, work))
+    if parameters.guide:
+        raise UsageError("guided: a guide is for pictures without prompt, like, taste and look: leave it out.")
     if parameters.found:
         look = recalled(parameters.found, work.settings)
     else:
@@ -124,11 +136,18 @@ _SOUGHT: dict[str, Callable[[Raster, GuidedParameters, Work], Look]] = {
 
 OPERATION = Operation(
     name="guided",
-    summary="a look asked for in words, taken from liked pictures, or learned from pairs",
+    summary="exposure and colours put right by what the encoder sees; or a look in words, of liked pictures, of pairs",
     task="enhance",
     parameters=GuidedParameters,
     apply=apply,
     methods=(
+        Method(
+            "learned",
+            "curves, blended colour tables (Zeng et al. 2020) and a bilateral grid (Gharbi et al. 2017), predicted "
+            "from the encoder's features",
+            seconds=0.15,
+            memory=60,
+        ),
         Method(
             "words",
             "known words by a table, others by the encoder's direction from a neutral text (Gal et al. 2021)",
@@ -139,5 +158,6 @@ OPERATION = Operation(
         Method("look", "a look fitted to pictures before and after", seconds=0.5, memory=60),
     ),
     references=("like",),
+    models=("guide",),
 )
 """guided"""

@@ -61,7 +61,7 @@ def read_pairs(folder: Path, limits: Limits) -> Found:
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder {folder}.")
-    befores, afters = (dict(_named(folder, side)) for side in ("before", "after"))
+    befores, afters = (dict(named(folder, side)) for side in ("before", "after"))
     names = sorted(befores.keys() | afters.keys())
     if not names:
         raise UsageError(
@@ -119,8 +119,8 @@ def mean_distance(pairs: Sequence[Pair], look: Look, work: Work) -> float:
     return float(np.mean([ciede2000(one.after, apply(table, one.before, 1, work)) for one in pairs]))
 
 
-def _named(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
-    """Names of pairs with the picture on one side of them."""
+def named(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
+    """Names of a folder's pairs with the picture on one side of them, `before` or `after`."""
     if (folder / side).is_dir():
         for path in sorted((folder / side).iterdir()):
             if is_picture_name(path.name):

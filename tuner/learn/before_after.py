@@ -11,15 +11,13 @@ import numpy as np
 from PIL import Image
 
 from indexer.errors import NotFoundError, PictureError, UsageError
-from indexer.formats import is_picture_name
 from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.types import Pixels
+from tuner.guided.pairs import FEWEST, named
 from tuner.learn.degradations import degrade
 from tuner.raster import to_bytes
 
-LEAST = 5
-"""Pairs below which nothing can be learned."""
 _APART = 0.02
 """Part by which the proportions of a pair may differ: a pixel more or less."""
 
@@ -110,16 +108,11 @@ def pairs_in(folder: Path) -> Made:
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder {folder}.")
-    if (folder / "before").is_dir() and (folder / "after").is_dir():
-        before, after = ({path.stem: path for path in _pictures(folder / half)} for half in ("before", "after"))
-    else:
-        parts = [(path.stem.rpartition("."), path) for path in _pictures(folder)]
-        before = {stem: path for (stem, _, half), path in parts if half == "before"}
-        after = {stem: path for (stem, _, half), path in parts if half == "after"}
+    before, after = (dict(named(folder, side)) for side in ("before", "after"))
     both = sorted(before.keys() & after.keys())
-    if len(both) < LEAST:
+    if len(both) < FEWEST:
         raise UsageError(
-            f"{folder} has {len(both)} pairs, at least {LEAST} are needed: put pictures of the same name into its "
+            f"{folder} has {len(both)} pairs, at least {FEWEST} are needed: put pictures of the same name into its "
             "folders `before` and `after`, or name them NAME.before.jpg and NAME.after.jpg."
         )
     alone = [*(before[name] for name in before.keys() - after), *(after[name] for name in after.keys() - before)]
@@ -129,13 +122,9 @@ def pairs_in(folder: Path) -> Made:
 def spoilt(paths: Iterable[Path], kinds: tuple[str, ...], source: str, seed: int) -> Spoilt:
     """Clean pictures to be spoilt; UsageError where they are too few."""
     found = sorted(set(paths))
-    if len(found) < LEAST:
-        raise UsageError(f"{len(found)} pictures are too few to learn from: at least {LEAST}, and thousands do well.")
+    if len(found) < FEWEST:
+        raise UsageError(f"{len(found)} pictures are too few to learn from: at least {FEWEST}, and thousands do well.")
     return Spoilt(found, kinds, f"{source}, spoilt here ({', '.join(kinds)})", seed)
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if is_picture_name(path.name) and path.is_file())
 
 
 def _opened(path: Path, side: int | None, limits: Limits) -> Image.Image:

@@ -17,7 +17,8 @@ from indexer.limits import Limits
 from indexer.types import OnProgress
 from tuner.guided import guide
 from tuner.guided.guide import Guide
-from tuner.learn.before_after import LEAST, Examples
+from tuner.guided.pairs import FEWEST
+from tuner.learn.before_after import Examples
 from tuner.learn.guided import Recipe, Trained, measure, train
 from tuner.learn.guided_card import card
 from tuner.learn.seen import Seen
@@ -62,9 +63,9 @@ def tune_guided(
     if not seen.compute(Limits.of(settings), on_progress, should_stop):
         return None
     failed = {examples.names[number]: reason for number, reason in seen.failed.items()}
-    if len(examples.names) - len(failed) < LEAST:
+    if len(examples.names) - len(failed) < FEWEST:
         raise UsageError(
-            f"Only {len(examples.names) - len(failed)} examples can be read, {LEAST} are needed: {failed}."
+            f"Only {len(examples.names) - len(failed)} examples can be read, {FEWEST} are needed: {failed}."
         )
     started = begin.digest if begin else ""
     name = f"{examples.digest} {towers.fingerprint} {started} {sorted(asdict(recipe).items())}"
