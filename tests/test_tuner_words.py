@@ -129,7 +129,7 @@ def test_the_record_needs_no_search(work: Work) -> None:
 
 
 def test_what_is_wrong_is_said(work: Work) -> None:
-    for given in ({}, {"prompt": "warm", "look": "film"}):
+    for given in ({"method": "words"}, {"prompt": "warm", "look": "film"}):
         with pytest.raises(UsageError, match="guided needs one of"):
             OPERATION.apply(PICTURE, read_parameters(OPERATION, given), work)
     with pytest.raises(UsageError, match="leave method out"):

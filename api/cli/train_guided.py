@@ -200,6 +200,8 @@ def _run(
             {
                 "guide": used,
                 "folder": str(folder),
+                "base": result.guide.base,
+                "side": result.guide.side,
                 **result.guide.facts,
                 "problems": problems.as_dict(),
                 "failed": failed,
