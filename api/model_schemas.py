@@ -31,11 +31,19 @@ class ModelOut(Fields):
     figure: float | None
     measure: str
     used_by: str
+    restrictions: str
+    modes: list[str]
+    steps: int | None
+    guidance: float | None
+    side: int | None
+    family: str
+    condition: str
     note: str
     notice: str | None
     facts: list[str]
     unverified: list[str]
     here: Literal["yes", "no", "partly", "damaged"]
+    accepted: bool
     active: bool
 
 

@@ -98,6 +98,9 @@ def test_torch_is_not_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "home/models/toy-x2/toy.pth"
     code, out, err = run(capsys, "pull", "toy-x2")
+    assert code == 2 and "CC-BY-NC-4.0: it doesn't allow every use" in err and not path.exists()
+    assert "pixloom models pull toy-x2 --accept-licence" in err
+    code, out, err = run(capsys, "pull", "toy-x2", "--accept-licence")
     assert code == 0 and out == f"toy-x2 (5.1 kB) is here now: {path}\n"
     assert "CC-BY-NC-4.0, doesn't allow every use" in err and path.read_bytes() == BODY
     told = document(capsys, "pull", "toy-x2")
@@ -108,7 +111,10 @@ def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixtu
     code, out, _ = run(capsys, "--for", "upscale")
     assert "toy-x2 (damaged: pull it again)" in out
     other = tmp_path / "other"
-    assert document(capsys, "pull", "toy-x2", "--home", str(other))["path"] == str(other / "models/toy-x2/toy.pth")
+    told = document(capsys, "pull", "toy-x2", "--accept-licence", "--home", str(other))
+    assert told["path"] == str(other / "models/toy-x2/toy.pth") and told["accepted"]
+        other / "models/toy-x2/toy.pth"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_a_refusal_is_a_document_too(
     toy: ModelSpec, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexer.pull.url.reachable", lambda *_: False)
-    code, out, err = run(capsys, "pull", "toy-x2", "--json")
+    code, out, err = run(capsys, "pull", "toy-x2", "--accept-licence", "--json")
     assert code == 2 and json.loads(out)["status"] == 503 and "can't be reached: connect" in err
 
 

@@ -45,6 +45,7 @@ def test_each_model_of_the_table_is_told_of_honestly(model: ModelSpec) -> None:
     needed = {"licence", "size", "speed", "memory"}
     needed |= {"figure"} if model.figure is not None else set()
     needed |= {"sha256"} if model.sha256 else set()
+    needed |= {name for name in ("modes", "steps", "guidance", "side", "restrictions") if getattr(model, name)}
     assert needed <= known, f"nothing says where {needed - known} were read"
     assert set(model.unverified) <= FIELDS
     assert (model.figure is None) == (model.measure == "") and (model.task == "encoder") == bool(model.dimension)

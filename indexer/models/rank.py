@@ -45,8 +45,12 @@ def _beside(spec: ModelSpec, machine: Machine) -> Suited:
     reasons = [_quality(spec), _room(spec, needed, machine, on_gpu, fits)]
     if not on_gpu:
         reasons.append(f"{'probably ' if 'speed' in spec.unverified else ''}{spec.speed} on a CPU")
+    if spec.steps is not None and spec.side is not None:
+        reasons.append(f"{spec.steps} step{'s' if spec.steps > 1 else ''} at {spec.side} px")
     if not spec.commercial:
         reasons.append(f"not free for every use ({spec.licence})")
+    elif spec.restrictions:
+        reasons.append(f"its licence forbids some uses ({spec.licence})")
     if not spec.used_by:
         reasons.append("nothing in Pixloom uses it yet")
     return Suited(spec, fits, device, ", ".join(reason for reason in reasons if reason))

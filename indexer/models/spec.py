@@ -13,11 +13,16 @@ Task = Literal[
     "colorize",
     "style",
     "generate",
+    "control",
+    "reference",
+    "depth",
     "ocr",
     "filter",
 ]
 Speed = Literal["fast", "medium", "slow", "very slow"]
 Origin = Literal["hub", "url", "package", "dependency", "trained"]
+Mode = Literal["text", "picture", "mask"]
+"""What a generating model can begin from: words alone, a picture that is redrawn, a picture with a hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +61,37 @@ class ModelSpec:
     """Of the vectors, for encoders."""
     commercial: bool = True
     """Whether the licence lets everyone use it for anything lawful, trade included."""
+    restrictions: str = ""
+    """Uses that the licence forbids by name, in a few words; empty where it names none."""
     figure: float | None = None
     """Published quality, more is better; compared within a task only."""
     measure: str = ""
     """What `figure` is, with `{}` for the number."""
     used_by: str = ""
     """The part of Pixloom that uses it; empty: nothing does so yet."""
+    modes: tuple[Mode, ...] = ()
+    """What a generating model can begin from."""
+    steps: int | None = None
+    """Steps of denoising that it is meant for."""
+    guidance: float | None = None
+    """Scale of classifier-free guidance that it is meant for; 0 or 1 means none."""
+    side: int | None = None
+    """Pixels of the square that it was trained on."""
+    family: str = ""
+    """Of a generating model, and of what steers it: they go together where the families are the same."""
+    condition: str = ""
+    """What a model that steers takes: edges, depth or picture."""
     notice: str | None = None
     """One line that users must see whenever this model is used."""
     facts: tuple[str, ...] = ()
     """Where the facts were read: `fields: place`."""
     unverified: tuple[str, ...] = ()
     """Fields that no source was found for: estimates."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether its licence has to be accepted before it is used."""
+        return not self.commercial or bool(self.restrictions)
 
     @property
     def folder(self) -> str:

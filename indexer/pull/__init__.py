@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from indexer.config import Settings
 from indexer.errors import DiskFullError, HomeError, UsageError
+from indexer.models.licence import accept, accepted, require_accepted
 from indexer.models.shelf import here, listed, recorded_at
 from indexer.models.spec import ModelSpec, in_bytes
 from indexer.types import OnProgress, Progress
@@ -47,17 +48,23 @@ class Pulled:
     new: bool
 
 
-def pull(name: str, settings: Settings, on_progress: OnProgress = lambda _: None) -> Pulled:
+def pull(
+    name: str, settings: Settings, on_progress: OnProgress = lambda _: None, *, accept_licence: bool = False
+) -> Pulled:
     """Get a model by its name. One that is here and whole is left as it is; a damaged one is got again.
 
     Processes that come at the same time wait for the first. Raises UsageError for a name that isn't listed,
-    or one that is installed or trained instead; UnreachableError, PullError, DependencyError, DiskFullError
-    and HomeError as their messages say.
+    or one that is installed or trained instead; ForbiddenError where its licence asks to be accepted, and neither
+    was nor is now by `accept_licence`; UnreachableError, PullError, DependencyError, DiskFullError and HomeError as
+    their messages say.
     """
-    spec = _listed(name, settings)
+    spec = named(name, settings)
     if spec.origin not in SOURCES:
         return _without_pulling(spec, settings)
     with _written(spec, settings):
+        if accept_licence and not accepted(spec, settings):
+            accept(spec, settings)
+        require_accepted(spec, settings)
         settings.models.mkdir(parents=True, exist_ok=True)
         with _turn(settings.models / f".{spec.folder}.lock", on_progress):
             before = recorded_at(spec, settings)
@@ -67,7 +74,8 @@ def pull(name: str, settings: Settings, on_progress: OnProgress = lambda _: None
     return Pulled(spec, path, new=recorded_at(spec, settings) != before)
 
 
-def _listed(name: str, settings: Settings) -> ModelSpec:
+def named(name: str, settings: Settings) -> ModelSpec:
+    """The model of that name; UsageError with the nearest names where none is listed."""
     specs = {spec.name: spec for spec in listed(settings)}
     if name in specs:
         return specs[name]
