@@ -19,7 +19,9 @@ _FIRST = ("proj.weight", "proj_in.weight", "proj.0.weight")
 
 
 @contextmanager
-def referring(pipe: Any, model: str, source: Path, references: Sequence[Raster], scale: float) -> Iterator[dict[str, Any]]:
+def referring(
+    pipe: Any, model: str, source: Path, references: Sequence[Raster], scale: float
+) -> Iterator[dict[str, Any]]:
     """Within it a diffusers pipeline looks at references too; gives the arguments that its call takes for that.
 
     `source` is a file of weights (.safetensors), or a folder with one, with the folder of a picture encoder near it;

@@ -45,7 +45,9 @@ def companion_file(model: str, condition: str, settings: Settings) -> Path:
         raise UsageError(f"{model} knows no {what}. Models that do: {known}. Or name a network of yours for it.")
     path = pulled_file(spec, settings)
     if path is None:
-        raise UsageError(f"{model} needs {spec.name} for this: `pixloom models pull {spec.name}` ({in_bytes(spec.size)}).")
+        raise UsageError(
+            f"{model} needs {spec.name} for this: `pixloom models pull {spec.name}` ({in_bytes(spec.size)})."
+        )
     return path
 
 

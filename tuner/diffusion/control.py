@@ -68,16 +68,16 @@ def nearness(rgb: Floats, folder: Path) -> Floats:
         sized = processor.post_process_depth_estimation(outcome, target_sizes=[rgb.shape[:2]])
     depth: Floats = sized[0]["predicted_depth"].float().numpy().reshape(rgb.shape[:2])
     if _tells_distance(network.config):
-        depth = 1 / np.maximum(depth, 1e-3)
+        depth = np.float32(1) / np.maximum(depth, np.float32(1e-3))
     far, near = float(depth.min()), float(depth.max())
     if not np.isfinite([far, near]).all():
         raise TuneError(f"The depth network {folder} gave values that are not numbers for this picture.")
-    return np.clip((depth - far) / max(near - far, 1e-9), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((depth - far) / max(near - far, 1e-9), 0, 1), np.float32)
 
 
 def _tells_distance(config: Any) -> bool:
     """Whether larger values are farther; the other networks tell inverse depth."""
-    return config.model_type in _METRIC or getattr(config, "depth_estimation_type", "relative") == "metric"
+    return bool(config.model_type in _METRIC or getattr(config, "depth_estimation_type", "relative") == "metric")
 
 
 def _as_colour(grey: Floats) -> Floats:
