@@ -86,6 +86,8 @@ class Operation:
     """Parameters that name pictures or masks: `12`, `#12`, or a file."""
     files: tuple[str, ...] = ()
     """Parameters that name other files of this machine, such as weights: never taken over the network."""
+    models: tuple[str, ...] = ()
+    """Parameters that name a model: of the table, of the hub, or by a path, which is never taken over the network."""
 
     def resolve(self, parameters: Parameters, work: Work) -> Method:
         """The method that will be used: the one asked for, or the first whose model is here.

@@ -30,6 +30,11 @@ MODULES = {
     "double-exposure": "tuner.creative.double_exposure",
     "collage": "tuner.creative.collage",
     "photomosaic": "tuner.creative.photomosaic",
+    "generate": "tuner.diffusion.generate",
+    "restyle": "tuner.diffusion.restyle",
+    "variations": "tuner.diffusion.variations",
+    "replace": "tuner.diffusion.replace",
+    "erase": "tuner.diffusion.erase",
 }
 """Name -> the module whose `OPERATION` it is."""
 
