@@ -34,6 +34,7 @@ def referring(
     state = _state(weights, weights.stat().st_mtime_ns)
     encoder = _encoder(_encoder_of(weights, state))
     had = pipe.feature_extractor
+    pipe.disable_attention_slicing()  # it is another kind of layer, which an adapter can't be laid over
     pipe.register_modules(image_encoder=encoder.to(device=pipe.unet.device, dtype=pipe.unet.dtype))
     try:
         pipe.load_ip_adapter(state, subfolder="", weight_name=weights.name)
