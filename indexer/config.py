@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     content_filter: bool = Field(False, description="refuse generated pictures that show bare bodies")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
+    safety_checker: bool = Field(True, description="pictures that a diffusion model's own safety checker refuses fail")
     queue_url: str | None = Field(None, description="redis://HOST for the queue of jobs; default a SQLite file in home")
     jobs_per_owner: int = Field(20, ge=1, le=10_000, description="jobs of one person that haven't ended")
     pictures_per_job: int = Field(1000, ge=1, le=10_000, description="pictures that one job may name")

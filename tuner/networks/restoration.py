@@ -63,7 +63,8 @@ def _through(path: Path, network: Any, rgb: Floats, work: Work, what: str) -> Fl
         overlap = min(OVERLAP, tile // 2)
         return patchwise(by_tile, rgb, work, tile=tile, overlap=overlap, scale=network.scale, what=what)
 
-    return descend(rungs(device, tile, smallest), run, work)
+    half = bool(network.supports_bfloat16 or network.supports_half)
+    return descend(rungs(device, tile, smallest, half=half), run, work)
 
 
 def _fitting(network: Any, side: int) -> int:
@@ -79,7 +80,7 @@ def _runner(path: Path, network: Any, rung: Rung, work: Work) -> Callable[[Float
     A network for grey pictures is given the three channels one after another.
     """
     graph = graph_of(path, network, _fitting(network, rung.tile), work) if rung.device == "cpu" else None
-    by_planes = graph or _by_torch(network, rung.device)
+    by_planes = graph or _by_torch(network, rung)
 
     def run(square: Floats) -> Floats:
         planes = np.ascontiguousarray(np.moveaxis(square, 2, 0))
@@ -92,13 +93,16 @@ def _runner(path: Path, network: Any, rung: Rung, work: Work) -> Callable[[Float
     return run
 
 
-def _by_torch(network: Any, device: str) -> Callable[[Floats], Floats]:
+def _by_torch(network: Any, rung: Rung) -> Callable[[Floats], Floats]:
+    """In half precision bfloat16 where the network keeps its quality in it, otherwise float16."""
     import torch
 
-    network.to(device)
+    half = torch.bfloat16 if network.supports_bfloat16 else torch.float16
+    dtype = half if rung.half else torch.float32
+    network.to(rung.device, dtype)
 
     def run(planes: Floats) -> Floats:
-        made: Floats = network(torch.from_numpy(planes)[None].to(device))[0].cpu().numpy()
+        made: Floats = network(torch.from_numpy(planes)[None].to(rung.device, dtype))[0].float().cpu().numpy()
         return made
 
     return run
