@@ -6,9 +6,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import MAX_NAME, MAX_QUERY
+from api.ranking import RankedOut, told
 from api.schemas import Fields
+from search.engine import Engine
 from tuner.jobs.book import ANYONE, Book
 from tuner.jobs.job import Job
+from tuner.ranking import has_candidates
 
 JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 
@@ -29,6 +32,7 @@ class JobIn(BaseModel):
     k: int = Field(20, description="Pictures that the query shall find.")
     user: str = Field(ANYONE, max_length=MAX_NAME)
     seed: int = 0
+    count: int = Field(1, description="Candidates of each outcome, 1 to 64, of operations that generate.")
     priority: int = Field(0, description="-100 to 100, among the jobs of one person.")
     confirm: bool = False
     confirm_rights: bool = Field(False, description="You may make derivatives, whatever the pictures' rights say.")
@@ -93,6 +97,7 @@ class ItemOut(Fields):
 
     picture: int | None
     further: list[int]
+    seed: int
     state: JobState
     reason: str | None
     notes: list[str]
@@ -104,14 +109,24 @@ class ItemOut(Fields):
 
 
 class JobWhole(JobOut):
-    """A job with what became of each of its pictures."""
+    """A job with what became of each of its pictures; `ranking`, where candidates were asked for and it has ended: the
+    best first."""
 
     items: list[ItemOut]
+    ranking: list[RankedOut] | None = None
 
     @classmethod
     def read(cls, book: Book, id: int) -> "JobWhole":
         """The job as it stands now; NotFoundError where there is none."""
         return cls.model_validate(_told(book.get(id)) | {"items": book.items(id)})
+
+    @classmethod
+    def ranked(cls, book: Book, id: int, engine: Engine) -> "JobWhole":
+        """The same, with the ranking; what it takes to embed the prompt is loaded for it."""
+        whole, job = cls.read(book, id), book.get(id)
+        if not job.ended or not has_candidates(job):
+            return whole
+        return whole.model_copy(update={"ranking": told(engine, job, book.items(id))})
 
 
 class Jobs(BaseModel):

@@ -31,6 +31,7 @@ def wanted(engine: Engine, asked: JobIn) -> Wanted:
         parameters,
         owner=asked.user,
         seed=asked.seed,
+        count=asked.count,
         priority=asked.priority,
         confirm=asked.confirm,
         confirm_rights=asked.confirm_rights,

@@ -91,3 +91,8 @@ class Settings(BaseSettings):
     def edits(self) -> Path:
         """Folder of edits that can't lie beside their originals."""
         return self.home / "edits"
+
+    @property
+    def generated(self) -> Path:
+        """Folder of pictures that were made of nothing but words."""
+        return self.home / "generated"

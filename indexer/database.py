@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from indexer.errors import BusyError, DependencyError, DiskFullError, HomeError, NewerCatalogError
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in migrations/versions (a test compares)."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

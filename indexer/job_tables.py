@@ -76,6 +76,8 @@ class JobItemRow(Base):
     """None where the operation needs no picture."""
     further: Mapped[list[Any]]
     """Ids of the other pictures that go into the same outcome."""
+    candidate: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Which of several outcomes of the same pictures it is, from 0: its seed is so much above the job's."""
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]

@@ -113,8 +113,6 @@ def test_pull_and_what_is_told_of_it(toy: ModelSpec, capsys: pytest.CaptureFixtu
     other = tmp_path / "other"
     told = document(capsys, "pull", "toy-x2", "--accept-licence", "--home", str(other))
     assert told["path"] == str(other / "models/toy-x2/toy.pth") and told["accepted"]
-        other / "models/toy-x2/toy.pth"
-    )
 
 
 @pytest.mark.parametrize(

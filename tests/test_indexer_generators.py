@@ -9,7 +9,6 @@ from indexer.models.generators import (
     DEFAULT_GENERATOR,
     DEFAULT_GENERATOR_CPU,
     chosen,
-    companion,
     generators,
     recommended,
 )
@@ -39,7 +38,7 @@ def test_the_defaults_are_free_quick_and_what_is_recommended() -> None:
     for mode in MODES:
         assert recommended(mode, CARD).name == DEFAULT_GENERATOR
     for machine in (CPU, LARGE, SMALL_CARD):
-        assert recommended("text", machine).name == recommended("picture", machine).name == DEFAULT_GENERATOR_CPU
+        assert recommended("text", machine).name == recommended("mask", machine).name == DEFAULT_GENERATOR_CPU
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -59,7 +58,7 @@ def test_what_is_recommended_can_do_it_and_fits_if_anything_does(mode: Mode, mac
 
 def test_what_is_pulled_is_used() -> None:
     assert chosen("text", (), CARD) is None
-    assert chosen("mask", ("lcm-dreamshaper-v7", "lama"), CPU) is None, "neither fills with what a prompt asks for"
+    assert chosen("mask", ("flux2-klein-4b", "lama"), CPU) is None, "neither fills with what a prompt asks for"
     for machine, name in ((CARD, "z-image-turbo"), (SMALL_CARD, "lcm-dreamshaper-v7"), (CPU, "lcm-dreamshaper-v7")):
         found = chosen("text", ("sd15", "lcm-dreamshaper-v7", "z-image-turbo"), machine)
         assert found and found.name == name
@@ -67,9 +66,6 @@ def test_what_is_pulled_is_used() -> None:
     assert only and only.name == "z-image-turbo", "better slowly than not at all"
 
 
-def test_companions_are_of_the_same_family() -> None:
-    for family in ("sd15", "sdxl"):
-        for condition in ("edges", "depth", "picture"):
-            spec = companion(family, condition)
-            assert spec and spec.family == family and spec.condition == condition
-    assert companion("z-image", "edges") is None and companion("", "depth") is None
+def test_families_have_what_steers_them() -> None:
+    steering = {(spec.family, spec.condition) for spec in TABLE if spec.condition and spec.family}
+    assert steering == {(family, kind) for family in ("sd15", "sdxl") for kind in ("edges", "depth", "picture")}

@@ -22,7 +22,7 @@ def test_what_everyone_may_use_for_anything_is_not_asked_about(settings: Setting
 def test_it_is_asked_for_once(settings: Settings) -> None:
     spec = find("sd15")
     assert spec
-    with pytest.raises(ForbiddenError, match="OpenRAIL-M: it forbids .*`pixloom models pull sd15 --accept-licence`"):
+    with pytest.raises(ForbiddenError, match=r"OpenRAIL-M: it forbids .*`pixloom models pull sd15 --accept-licence`"):
         require_accepted(spec, settings)
     with pytest.raises(ForbiddenError, match="--accept-licence"):
         pull("sd15", settings)

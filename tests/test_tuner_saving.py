@@ -294,7 +294,9 @@ def test_uploads_and_pictures_from_nothing_go_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     edits = tmp_path / "edits"
     assert outcome_path(settings.uploads / "a.jpg", "tone", ".jpg", settings) == edits / "a.tone.jpg"
-    assert outcome_path(None, "generate", ".png", settings) == edits / "picture.generate.png"
+    assert outcome_path(None, "generate", ".png", settings) == settings.generated / "picture.generate.png"
+    assert outcome_path(None, "generate", ".png", settings, title="a-dog").name == "a-dog.generate.png"
+    assert outcome_path(settings.generated / "a-dog.generate.png", "tone", ".png", settings).parent == edits
     assert outcome_path(edits / "a.tone.jpg", "sharpen", ".jpg", settings) == edits / "a.tone.sharpen.jpg"
     (tmp_path / "file").touch()
     assert outcome_path(tmp_path / "file" / "a.jpg", "tone", ".jpg", settings) == edits / "a.tone.jpg"

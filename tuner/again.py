@@ -11,6 +11,7 @@ from tuner.jobs.task import Task
 from tuner.lineage.opening import open_raster
 from tuner.lineage.recipe import Recipe
 from tuner.lineage.saving import outcome_file
+from tuner.operations import get_operation
 from tuner.tune import Tuner
 from tuner.work import OnStep, Work
 
@@ -36,16 +37,18 @@ def again(tuner: Tuner, id: int, on_step: OnStep | None = None) -> Again:
         edit = edit_of(connection, id)
     if edit is None:
         raise UsageError(f"#{id} was not made by an operation: there is no record to make it again from.")
-    if edit.parent is None:
+    if edit.parent is None and not get_operation(edit.operation).from_nothing:
         raise NotFoundError(f"#{id} has no parent: it can't be made again.")
-    parent, limits = catalog.picture(edit.parent), Limits.of(tuner.settings)
-    work = Work(tuner.settings, seed=edit.seed, pictures=tuner.pictures, on_step=on_step, subject=f"#{parent.id}")
-    task = Task(0, 0, (parent.id,), edit.operation, dict(edit.parameters), edit.seed, edit.owner or "")
+    parent, limits = catalog.picture(edit.parent) if edit.parent is not None else None, Limits.of(tuner.settings)
+    subject = f"#{parent.id}" if parent else None
+    work = Work(tuner.settings, seed=edit.seed, pictures=tuner.pictures, on_step=on_step, subject=subject)
+    task = Task(
+        0, 0, (parent.id,) if parent else (), edit.operation, dict(edit.parameters), edit.seed, edit.owner or ""
+    )
     made = tuner.make(parent, task, work)
     recipe = Recipe(edit.operation)
-    data, _ = outcome_file(
-        made.raster, parent.file(), recipe, made.operation.source, format=record.format, limits=limits
-    )
+    source = parent.file() if parent else None
+    data, _ = outcome_file(made.raster, source, recipe, made.kind, format=record.format, limits=limits)
     now, there = open_raster(data, limits).rgb, open_raster(record.file(), limits).rgb
     if now.shape != there.shape:
         return Again(edit, False, 1.0)

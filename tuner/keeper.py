@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from indexer.collection import Collection
 from indexer.errors import PictureError, TuneError
+from indexer.job_tables import EditRow
 from indexer.models import find
 from indexer.records import Record
 from indexer.tables import PictureRow
@@ -31,6 +33,9 @@ from tuner.references import KEPT, picture_id
 
 _ALIKE = 12
 """Pictures most like an outcome that are looked at for near copies."""
+_WORD = re.compile(r"\w+")
+_TITLE, _LONGEST_TITLE = 6, 60
+"""Words and letters of a prompt that a file is named after."""
 _WAIT = 600.0
 """Seconds that somebody else's indexing may take."""
 
@@ -46,15 +51,23 @@ class Keeper:
         """Write, index, and note the lineage of an outcome."""
         recipe = self._recipe(made, task, record)
         source = record.file() if record else None
-        finish, note = self._finish(recipe, made.kind, source), made.work.note
-        path = self._left_behind(recipe, source, task) or save_raster(
-            made.raster, source, self.settings, recipe, made.kind, out=task.folder, finish=finish, note=note
+        finish, note, title = self._finish(recipe, made.kind, source), made.work.note, _title(made)
+        path = self._left_behind(recipe, source, task, title) or save_raster(
+            made.raster,
+            source,
+            self.settings,
+            recipe,
+            made.kind,
+            out=task.folder,
+            finish=finish,
+            note=note,
+            title=title,
         )
         if task.folder is not None and path.stem != task.folder.stem and path.suffix == task.folder.suffix:
             note(f"{task.folder.name} was there already, and is left as it is: this is {path.name}.")
         id = self._index(path)
         cosine, ssim = self._drift(made, record, id)
-        told = self._near_copies(id, {*task.pictures, *made.work.used, id})
+        told = self._near_copies(id, {*task.pictures, *made.work.used, *self._siblings(task), id})
         notes = [*made.work.notes, *filter(None, [told])]
         edit = Edit(
             id,
@@ -77,12 +90,11 @@ class Keeper:
             enter(connection, edit)
         return Outcome(id, path, tuple(notes), cosine, ssim)
 
-    def _left_behind(self, recipe: Recipe, source: Path | None, task: Task) -> Path | None:
+    def _left_behind(self, recipe: Recipe, source: Path | None, task: Task, title: str) -> Path | None:
         """The file of this very outcome, where a worker was killed after it was written and before it was noted."""
         free = outcome_path(source, recipe.operation, "", self.settings, task.folder)
-        for path in sorted(
-            free.parent.glob(f"{glob.escape(source.stem if source else 'picture')}.{recipe.operation}*")
-        ):
+        stem = glob.escape(source.stem if source else title)
+        for path in sorted(free.parent.glob(f"{stem}.{recipe.operation}*")):
             id = self.collection.catalog.find(path=path)
             with self.collection.catalog.database.read() as connection:
                 if id is not None and edit_of(connection, id) is not None:
@@ -159,6 +171,11 @@ class Keeper:
         cosine = float(vectors[0] @ vectors[1]) if len(ids) == 2 else None
         return cosine, drift(made.source, made.raster)
 
+    def _siblings(self, task: Task) -> list[int]:
+        """Further candidates of the same job: that they are alike is no surprise."""
+        with self.collection.catalog.database.read() as connection:
+            return list(connection.scalars(select(EditRow.picture_id).where(EditRow.job_id == task.job)))
+
     def _near_copies(self, id: int, parents: set[int]) -> str | None:
         """A warning where the outcome nearly equals pictures that it wasn't made from."""
         snapshot = self.engine.snapshot()
@@ -183,11 +200,19 @@ class Keeper:
         return lambda data, format: signed(data, format, recipe, became, credentials, source)
 
 
+def _title(made: Made) -> str:
+    """What the file of an outcome without a source is named after: the first words of its prompt."""
+    words = _WORD.findall(str(getattr(made.parameters, "prompt", "")).casefold())
+    return "-".join(words[:_TITLE])[:_LONGEST_TITLE] or "picture"
+
+
 def _model(made: Made) -> tuple[str | None, str | None]:
     """Name and SHA-256 of the model that was used: of the table, or a file that the user named."""
     if made.method.model is not None:
         spec = find(made.method.model)
         return made.method.model, spec.sha256 if spec else None
+    if made.operation.models and made.method.source is None:
+        return str(made.recorded()[made.operation.models[0]]), None
     named = getattr(made.parameters, made.method.name, None) if made.method.name in made.operation.files else None
     if not isinstance(named, str):
         return None, None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from indexer.errors import UsageError
+from search.lineage import GENERATED
 from tuner.raster import Raster
 from tuner.work import Work
 
@@ -80,6 +81,10 @@ class Operation:
     tiles: bool = True
     """Whether memory is bounded by `work.tile` and not by the size of the picture."""
     resizes: bool = False
+    needs: tuple[str, ...] = ()
+    """Parameters that may not be left empty."""
+    from_nothing: bool = False
+    """Whether it takes no picture at all: outcomes have no parent."""
     gathers: str | None = None
     """The parameter that takes further pictures, where one outcome is made from several."""
     references: tuple[str, ...] = ()
@@ -88,6 +93,11 @@ class Operation:
     """Parameters that name other files of this machine, such as weights: never taken over the network."""
     models: tuple[str, ...] = ()
     """Parameters that name a model: of the table, of the hub, or by a path, which is never taken over the network."""
+
+    @property
+    def generates(self) -> bool:
+        """Whether outcomes differ by their seed, so that there may be several candidates."""
+        return self.source in GENERATED
 
     def resolve(self, parameters: Parameters, work: Work) -> Method:
         """The method that will be used: the one asked for, or the first whose model is here.

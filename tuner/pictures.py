@@ -16,6 +16,7 @@ from indexer.tables import PictureRow
 from indexer.types import Floats, Ids
 from search.engine import Engine
 from search.lineage import edited
+from search.tags.book import tag_names
 from tuner.lineage.opening import open_raster
 from tuner.raster import Raster, from_bytes, reduced, to_bytes
 from tuner.references import kept_file, picture_id
@@ -56,6 +57,12 @@ class CollectionPictures:
         with self.collection.catalog.database.read() as connection:
             made = set(edited(connection).tolist())
         return [id for id in self.collection.catalog.newest(k + len(made)) if id not in made][:k]
+
+    def tags(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """Names of the tags of each, the surest first; () where it has none."""
+        with self.collection.catalog.database.read() as connection:
+            known = tag_names(connection, list(ids))
+        return [known.get(id, ()) for id in ids]
 
     def thumbnails(self, ids: Sequence[int]) -> list[Raster]:
         """Their thumbnails; ids without one are left out."""

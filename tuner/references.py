@@ -25,6 +25,7 @@ KEPT = "kept:"
 """How a reference to a kept file begins; the hash of its bytes follows."""
 _ID = re.compile(r"#?(\d{1,10})")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_IDS = re.compile(r"\s*#?\d{1,10}(\s*,\s*#?\d{1,10})+\s*")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 
 
@@ -62,6 +63,8 @@ def kept_file(reference: str, settings: Settings) -> Path | None:
 
 
 def _each(value: Any, settle: Callable[[str], str]) -> Any:
+    if isinstance(value, str) and _IDS.fullmatch(value):
+        return [settle(one.strip()) for one in value.split(",")]
     if isinstance(value, str):
         return settle(value) if value.strip() else value
     if isinstance(value, list | tuple):

@@ -34,6 +34,9 @@ class Pictures(Protocol):
     def newest(self, k: int) -> list[int]:
         """Ids of the last k pictures that came in, edits left out."""
 
+    def tags(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """Names of the tags of each, the surest first; () where it has none."""
+
     def thumbnails(self, ids: Sequence[int]) -> list[Raster]:
         """Their thumbnails (longer side `Settings.thumbnail_size`), quick to read; ids without one are left out."""
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "feed": ("api.cli.feed", "Show what was photographed on this day of earlier years."),
     "operations": ("api.cli.operations", "List what can be made from pictures, with parameters and cost."),
     "tune": ("api.cli.tune", "Make something of pictures: enhance, repair, restyle or compose them."),
+    "generate": ("api.cli.generate", "Make pictures of what you say, and rank them."),
     "edits": ("api.cli.edits", "Show what was made from a picture, and how it was made itself."),
     "status": ("api.cli.status", "Say what the collection holds and what couldn't be read."),
     "forget": ("api.cli.forget", "Take a folder out of the collection; its files are left as they are."),

@@ -1,36 +1,29 @@
 """`pixloom tune`."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from api.cli.following import as_dict, exit_code, summary, worked
 from api.cli.home import opened
 from api.cli.options import Home, Json
-from api.cli.output import duration, note, print_json, say, table
-from api.cli.progress import shown
+from api.cli.output import note, print_json, say, table
 from api.cli.similar import named
 from api.parameters import named_values
+from api.ranking import RankedOut, told
 from indexer.collection import Collection
-from indexer.encoders import load_encoder
 from indexer.errors import NotFoundError, UsageError
 from indexer.job_tables import DONE
-from indexer.types import OnProgress, Progress
 from search.engine import Engine
-from tuner.jobs.book import ANYONE, Book, Wanted
+from tuner.jobs.book import ANYONE, Wanted
 from tuner.jobs.job import Item, Job
-from tuner.jobs.queue import Queue
-from tuner.jobs.worker import Worker
 from tuner.operations import get_operation, read_parameters
 from tuner.references import settled
 from tuner.selection import found_by
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-_LOOK = 0.1
-"""Seconds between two looks at where the job stands."""
-_BLOCKED = 2
 
 
 @app.command()
@@ -52,6 +45,7 @@ def tune(
     ] = None,
     k: Annotated[int, typer.Option("-k", metavar="N", help="How many of those at most.")] = 100,
     seed: Annotated[int, typer.Option(help="What is random begins from it.")] = 0,
+    count: Annotated[int, typer.Option("-n", metavar="N", help="Candidates of each, where it generates.")] = 1,
     user: Annotated[str, typer.Option(metavar="NAME", help="Whom the job belongs to.")] = ANYONE,
     confirm_rights: Annotated[
         bool, typer.Option("--confirm-rights", help="You may make derivatives, whatever the pictures' rights say.")
@@ -70,21 +64,11 @@ def tune(
         given = settled(chosen, given, collection.settings, files=True)
         read_parameters(chosen, given)  # before any file is read
         ids = [*(_id(collection, one) for one in pictures or ()), *_found(collection, query, k)]
-        queue = Queue(collection.settings)
-        database, settings = collection.catalog.database, collection.settings
-        book = Book(database, settings, queue.wake)
-        wanted = Wanted(
-            operation, ids, given, user, seed, confirm_rights=confirm_rights, folder=out.absolute() if out else None
-        )
-        job = book.add(wanted)
-        with shown() as on_progress, Worker(database, settings, queue, load=context.obj or load_encoder, only=job.id):
-            try:
-                job = _followed(book, job, on_progress)
-            except KeyboardInterrupt:
-                book.cancel(job.id, user)
-                raise
-        items = book.items(job.id)
-    return _told(job, items, as_json=json)
+        folder = out.absolute() if out else None
+        wanted = Wanted(operation, ids, given, user, seed, count, confirm_rights=confirm_rights, folder=folder)
+        job, items = worked(context, collection, wanted)
+        order = told(Engine(collection), job, items) if count > 1 else []
+    return _told(job, items, order, as_json=json)
 
 
 def _id(collection: Collection, picture: str) -> int:
@@ -113,58 +97,34 @@ def _found(collection: Collection, query: str | None, k: int) -> list[int]:
     return ids
 
 
-def _followed(book: Book, job: Job, on_progress: OnProgress) -> Job:
-    """The job once it has ended."""
-    while not job.ended:
-        what = f"{job.operation}: {job.what}" if job.what else job.operation
-        several = job.total > 1
-        done, total = (job.done + job.failed, job.total) if several else (job.step, job.steps or None)
-        on_progress(Progress(job.operation if several else what, done, total, eta=job.eta))
-        time.sleep(_LOOK)
-        job = book.get(job.id)
-    return job
-
-
-def _told(job: Job, items: Sequence[Item], *, as_json: bool) -> int:
+def _told(job: Job, items: Sequence[Item], order: Sequence[RankedOut], *, as_json: bool) -> int:
     made = [item for item in items if item.state == DONE]
     if as_json:
-        print_json(
-            {"job": job.id, "state": job.state, "reason": job.reason, "results": [_as_dict(one) for one in items]}
-        )
+        results, ranking = [as_dict(one) for one in items], [one.model_dump(mode="json") for one in order]
+        whole = {"job": job.id, "state": job.state, "reason": job.reason, "results": results}
+        print_json(whole | ({"ranking": ranking} if order else {}))
     else:
         if made:
-            rows = [(f"#{one.picture}", f"#{one.outcome}", _far(one), one.path or "") for one in made]
+            rows = [(_named(one), f"#{one.outcome}", _far(one), one.path or "") for one in made]
             table(("picture", "outcome", "likeness", "path"), rows)
+        if order:
+            table(("", "of", "candidate", "score", "why"), [_row(one) for one in order])
         for one in items:
-            for told in one.notes:
-                note(f"#{one.picture}: {told}")
+            for text in one.notes:
+                note(f"{_named(one)}: {text}")
             if one.reason:
-                say(f"#{one.picture}: {one.reason}")
-        note(_summary(job, len(made), len(items)))
-    return 0 if len(made) == len(items) else 1 if made else _BLOCKED
+                say(f"{_named(one)}: {one.reason}")
+        note(summary(job, len(made), len(items)))
+    return exit_code(items)
 
 
-def _summary(job: Job, made: int, total: int) -> str | None:
-    took = (job.ended_at - job.started_at).total_seconds() if job.ended_at and job.started_at else None
-    if made == total:
-        return f"Done in {duration(took)}; `pixloom edits` shows how each was made." if took is not None else None
-    reason = f": {job.reason}" if job.reason else "."
-    return f"Job {job.id} is {job.state}, {made} of {total} done{reason}"
+def _named(item: Item) -> str:
+    return "nothing" if item.picture is None else f"#{item.picture}"
+
+
+def _row(one: RankedOut) -> tuple[object, ...]:
+    return one.place, "nothing" if one.picture is None else f"#{one.picture}", f"#{one.outcome}", one.score, one.why
 
 
 def _far(item: Item) -> str:
     return "" if item.cosine is None else f"{item.cosine:.3f}"
-
-
-def _as_dict(item: Item) -> dict[str, Any]:
-    return {
-        "picture": item.picture,
-        "state": item.state,
-        "outcome": item.outcome,
-        "path": item.path,
-        "seconds": item.seconds,
-        "cosine": item.cosine,
-        "ssim": item.ssim,
-        "notes": list(item.notes),
-        "reason": item.reason,
-    }

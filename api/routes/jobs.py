@@ -40,9 +40,9 @@ def jobs(
 
 
 @router.get("/{id}")
-def job(book: JobBook, id: JobNumber) -> JobWhole:
-    """Where a job stands, and what became of each of its pictures."""
-    return JobWhole.read(book, id)
+def job(book: JobBook, engine: Asked, id: JobNumber) -> JobWhole:
+    """Where a job stands, what became of each of its pictures, and which of several candidates are the best."""
+    return JobWhole.ranked(book, id, engine)
 
 
 @router.delete("/{id}", status_code=202)

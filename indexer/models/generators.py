@@ -9,7 +9,7 @@ Why these two are the defaults, of what could be had in autumn 2026:
   and dev, SD-Turbo, SDXL-Turbo and SD 3.5 Turbo are not free for trade; SANA-Sprint is bound to Gemma's terms.
 - `lcm-dreamshaper-v7` elsewhere: MIT, 0.86 billion parameters at 512 px, and four steps without a second pass for
   guidance: about a fifteenth of the work of Stable Diffusion 1.5 in thirty steps, whose size it has. ControlNet and
-  IP-Adapter of that family go with it. It can't fill holes: for that, what fits is taken.
+  IP-Adapter of that family go with it.
 """
 
 from collections.abc import Collection
@@ -40,15 +40,10 @@ def recommended(mode: Mode, machine: Machine) -> ModelSpec:
     """The model to pull: of those that fit, one that everyone may use for anything where there is such a one."""
 
     def place(spec: ModelSpec) -> tuple[bool, bool, float, float]:
-        too_large, *rest = _place(spec, machine)
-        return too_large, spec.asks, *rest
+        too_large, cost, row = _place(spec, machine)
+        return too_large, spec.asks, cost, row
 
     return min(generators(mode), key=place)
-
-
-def companion(family: str, condition: str) -> ModelSpec | None:
-    """What steers the models of a family by edges, by depth, or by a picture; None where the table has nothing."""
-    return next((spec for spec in TABLE if family and (spec.family, spec.condition) == (family, condition)), None)
 
 
 def _place(spec: ModelSpec, machine: Machine) -> tuple[bool, float, float]:

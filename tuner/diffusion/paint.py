@@ -12,6 +12,7 @@ from indexer.errors import CapacityError, PixloomError, QualityError, TuneError
 from indexer.models.machine import free_memory
 from indexer.types import Floats
 from tuner.diffusion.ask import Ask
+from tuner.diffusion.choice import chosen_model
 from tuner.diffusion.complete import numbers
 from tuner.diffusion.loras import check_loras, with_loras
 from tuner.diffusion.memory import Fit, fits, place
@@ -45,12 +46,16 @@ def paint(model: str, ask: Ask, work: Work) -> Raster:
     check_loras(ask.loras)
     if ask.picture is not None and ask.strength == 0:
         return ask.picture
-    source = find_source(model, work.settings)
+    source = find_source(chosen_model(model, _mode(ask), work), work.settings)
     if ask.picture is None:
         return Raster(_painted(source, ask, work))
     if ask.mask is None:
         return ask.picture.with_rgb(_painted(source, ask, work))
     return _within(source, ask, ask.picture, ask.mask, work)
+
+
+def _mode(ask: Ask) -> Mode:
+    return "text" if ask.picture is None else "picture" if ask.mask is None else "mask"
 
 
 def _within(source: Source, ask: Ask, picture: Raster, mask: Floats, work: Work) -> Raster:
@@ -102,8 +107,7 @@ def _painted(source: Source, ask: Ask, work: Work) -> Floats:
 
 
 def _run(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Floats:
-    mode: Mode = "text" if ask.picture is None else "picture" if ask.mask is None else "mask"
-    pipe = loaded.mode(mode)
+    pipe = loaded.mode(_mode(ask))
     pipe.set_progress_bar_config(disable=True)
     place(pipe, fit)
     pipe.scheduler = make_scheduler(ask.scheduler, loaded.scheduler)

@@ -14,7 +14,7 @@ PREVIEW_STEPS = 4
 METHODS = (Method("diffusion", "a diffusion model, by diffusers", seconds=120, memory=200),)
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """One value, as people type it, is a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
@@ -41,10 +41,10 @@ class DiffusionParameters(Parameters):
         max_length=100,
         description="how steps are made: ddim, euler, euler-a, dpm++-2m, unipc, lcm and more; auto: the model's own",
     )
-    lora: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    lora: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         (), max_length=8, description="LoRA files (.safetensors) that change the model"
     )
-    lora_weight: Annotated[tuple[Annotated[float, Field(ge=-4, le=4)], ...], BeforeValidator(_listed)] = Field(
+    lora_weight: Annotated[tuple[Annotated[float, Field(ge=-4, le=4)], ...], BeforeValidator(listed)] = Field(
         (1.0,), min_length=1, max_length=8, description="how much of each LoRA file, or of all: 1 is as it was made"
     )
 

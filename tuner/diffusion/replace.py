@@ -43,5 +43,6 @@ OPERATION = Operation(
     references=("mask",),
     files=("lora",),
     models=("model",),
+    needs=("prompt",),
 )
 """replace"""

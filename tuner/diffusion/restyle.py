@@ -3,14 +3,16 @@
 from pydantic import Field
 
 from indexer.errors import UsageError
+from tuner.diffusion.choice import chosen_model
 from tuner.diffusion.paint import paint
 from tuner.diffusion.parameters import METHODS, DiffusionParameters
+from tuner.diffusion.retrieval import RetrievalParameters, enriching, likened
 from tuner.operation import Operation
 from tuner.raster import Raster
 from tuner.work import Work
 
 
-class RestyleParameters(DiffusionParameters):
+class RestyleParameters(DiffusionParameters, RetrievalParameters):
     """Parameters of `restyle`."""
 
     strength: float = Field(
@@ -25,7 +27,10 @@ def restyle(picture: Raster, parameters: RestyleParameters, work: Work) -> Raste
     """
     if not parameters.prompt:
         raise UsageError("restyle needs a prompt: how shall it look, or what shall it show?")
-    return paint(parameters.model, parameters.ask(work, picture=picture, strength=parameters.strength), work)
+    model = chosen_model(parameters.model, "picture", work)
+    parameters = enriching(parameters, work)
+    ask = parameters.ask(work, picture=picture, strength=parameters.strength)
+    return paint(model, likened(parameters, ask, model, work), work)
 
 
 OPERATION = Operation(
@@ -37,7 +42,9 @@ OPERATION = Operation(
     methods=METHODS,
     source="trainedAlgorithmicMedia",
     tiles=False,
+    references=("like",),
     files=("lora",),
     models=("model",),
+    needs=("prompt",),
 )
 """restyle"""

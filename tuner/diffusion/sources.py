@@ -39,47 +39,33 @@ class Source:
 
 
 def find_source(name: str, settings: Settings) -> Source:
-    """The model of that name; `auto` is the first of the table that is here.
+    """The model of that name, which `chosen_model` has put in the place of `auto`.
 
     An absolute path is a folder or file of this machine (`settled` makes paths absolute, and refuses them over the
     network). Nothing is fetched. NotFoundError for a path that isn't there, UsageError for a model that isn't here,
     with the command that fetches it and its size.
     """
-    if name == "auto":
-        return _of_table(_first(settings), settings)
     spec = find(name)
     if spec is not None:
         return _of_table(spec, settings)
     if Path(name).is_absolute():
         return _of_path(Path(name))
     if not _HUB_ID.fullmatch(name):
-        names = [one.name for one in TABLE if one.task == "generate"]
+        names = [one.name for one in TABLE if one.modes]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UsageError(
             f"There is no diffusion model {name!r}.{hint} Valid: auto, {', '.join(names)}, a hub id such as "
             "ORG/NAME, or the path of a folder or file."
         )
-    known = next((one for one in TABLE if one.task == "generate" and one.source == name), None)
+    known = next((one for one in TABLE if one.modes and one.source == name), None)
     return _of_table(known, settings) if known else _of_hub(name)
-
-
-def _first(settings: Settings) -> ModelSpec:
-    all_of_them = [spec for spec in TABLE if spec.task == "generate"]
-    found = next((spec for spec in all_of_them if here(spec, settings) == "yes"), None)
-    if found is not None:
-        return found
-    smallest, best = min(all_of_them, key=lambda spec: spec.size), all_of_them[0]
-    raise UsageError(
-        f"No diffusion model is here: `pixloom models pull {best.name}` ({in_bytes(best.size)}), or "
-        f"`pixloom models pull {smallest.name}` ({in_bytes(smallest.size)}), the smallest."
-    )
 
 
 def _of_table(spec: ModelSpec, settings: Settings) -> Source:
     """A model of the table. UsageError for one of another task, or that isn't here whole."""
     remedy = f"`pixloom models pull {spec.name}`"
-    if spec.task != "generate":
+    if not spec.modes:
         raise UsageError(f"{spec.name} is no diffusion model: it is for {spec.task}.")
     state = here(spec, settings)
     if state == "no":
@@ -87,7 +73,7 @@ def _of_table(spec: ModelSpec, settings: Settings) -> Source:
     path = snapshot(spec.source)
     if path is None:
         raise UsageError(f"The model {spec.name} is only partly here: {remedy} goes on with it.")
-    return Source(spec.name, path, f"{remedy} finishes it")
+    return Source(spec.name, path, f"{remedy} finishes it", spec.steps, spec.guidance, spec.side)
 
 
 def _of_hub(name: str) -> Source:

@@ -15,8 +15,9 @@ from indexer.job_tables import CANCELLED, DONE, ENDED, FAILED, PAUSED, RUNNING, 
 from indexer.tables import PictureRow
 from search.taste.signals import user_name
 from tuner.jobs.job import Item, Job, items_of, jobs_of
-from tuner.jobs.rows import ITEM, JOB, change, changing, end, now
+from tuner.jobs.rows import ITEM, JOB, SEEDS, change, changing, end, now
 from tuner.jobs.turns import LEASE
+from tuner.operation import Operation
 from tuner.operations import get_operation, read_parameters
 
 ANYONE = "anyone"
@@ -24,8 +25,8 @@ ANYONE = "anyone"
 STATES = (WAITING, RUNNING, PAUSED, DONE, FAILED, CANCELLED)
 HIGHEST = 100
 """Priorities go from minus this to this."""
+MOST_CANDIDATES = 64
 _LARGEST_ID = 2**31 - 1
-_LARGEST_SEED = 2**32 - 1
 _AT_ONCE = 500
 
 
@@ -40,11 +41,21 @@ class Wanted:
     owner: str = ANYONE
     seed: int = 0
     """0 to 2^32 - 1; the same seed gives the same pixels."""
+    count: int = 1
+    """Candidates of each outcome, 1 to MOST_CANDIDATES: they have the seed, the seed plus 1, and so on."""
     priority: int = 0
     confirm: bool = False
     """Pause after the preview, until the owner has looked at it."""
     confirm_rights: bool = False
     folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One outcome of a job that is to be made: of which pictures, and which candidate of theirs."""
+
+    pictures: Sequence[int]
+    candidate: int
 
 
 class Book:
@@ -61,11 +72,13 @@ class Book:
         """
         owner, operation = user_name(wanted.owner), get_operation(wanted.operation)
         parameters = read_parameters(operation, wanted.parameters).model_dump(mode="json")
+        for name in operation.needs:
+            if not parameters[name]:
+                raise UsageError(f"{operation.name} needs a {name}: it can't be empty.")
         pictures = list(dict.fromkeys(wanted.pictures))
-        self._check(wanted, len(pictures))
-        if not pictures and operation.task != "generate":
-            raise UsageError(f"{operation.name} needs a picture: name one by its id, or give a query that finds some.")
+        self._check(wanted, operation, len(pictures))
         groups = [pictures] if operation.gathers or not pictures else [[id] for id in pictures]
+        items = [Wish(group, candidate) for candidate in range(wanted.count) for group in groups]
         values = {
             "operation": operation.name,
             "parameters": parameters,
@@ -77,7 +90,7 @@ class Book:
         }
         with changing(self._database) as connection:
             _require_pictures(connection, pictures)
-            id = self._insert(connection, owner, values, groups)
+            id = self._insert(connection, owner, values, items)
         self._wake()
         return self.get(id)
 
@@ -140,7 +153,7 @@ class Book:
             if row.state not in ENDED:
                 raise UsageError(f"Job {id} is {row.state}: it can be done again once it has ended.")
             again = [
-                [one for one in (item.picture, *item.further) if one is not None]
+                Wish([one for one in (item.picture, *item.further) if one is not None], item.candidate)
                 for item in items_of(connection, id)
                 if whole or item.state != DONE
             ]
@@ -152,20 +165,19 @@ class Book:
         self._wake()
         return self.get(new)
 
-    def _check(self, wanted: Wanted, pictures: int) -> None:
+    def _check(self, wanted: Wanted, operation: Operation, pictures: int) -> None:
+        _check_count(wanted, operation, pictures)
         most = self._settings.pictures_per_job
-        if pictures > most:
+        if pictures * wanted.count > most:
             raise UsageError(
                 f"{pictures} pictures are too many for one job: name at most {most}, or raise PIXLOOM_PICTURES_PER_JOB."
             )
-        if not 0 <= wanted.seed <= _LARGEST_SEED:
-            raise UsageError(f"The seed is {wanted.seed}: give 0 to {_LARGEST_SEED}.")
+        if not 0 <= wanted.seed < SEEDS:
+            raise UsageError(f"The seed is {wanted.seed}: give 0 to {SEEDS - 1}.")
         if abs(wanted.priority) > HIGHEST:
             raise UsageError(f"The priority is {wanted.priority}: give {-HIGHEST} to {HIGHEST}.")
 
-    def _insert(
-        self, connection: Connection, owner: str, values: dict[str, Any], groups: Sequence[Sequence[int]]
-    ) -> int:
+    def _insert(self, connection: Connection, owner: str, values: dict[str, Any], items: Sequence[Wish]) -> int:
         most = self._settings.jobs_per_owner
         query = select(func.count()).select_from(JOB).where(JOB.c.owner == owner, JOB.c.state.not_in(ENDED))
         if (connection.scalar(query) or 0) >= most:
@@ -173,14 +185,15 @@ class Book:
                 f"{owner} has {most} jobs that haven't ended, and may not have more: wait for one, or cancel it "
                 "(PIXLOOM_JOBS_PER_OWNER sets how many)."
             )
-        preview = values["confirm"] or len(groups) > 1
+        preview = values["confirm"] or len({tuple(item.pictures) for item in items}) > 1
         fresh: dict[str, Any] = {"state": WAITING, "owner": owner, "preview": preview, "log": [], "created_at": now()}
         rest = {"cancel": False, "turn": 0, "step": 0, "steps": 0, "what": ""}
         id: int = connection.execute(insert(JOB).values(**values, **fresh, **rest).returning(JOB.c.id)).scalar_one()
         rows = [
-            {"job_id": id, "position": place, "picture_id": next(iter(group), None), "further": list(group[1:])}
+            {"job_id": id, "position": place, "picture_id": next(iter(item.pictures), None)}
+            | {"further": list(item.pictures[1:]), "candidate": item.candidate}
             | {"state": WAITING, "attempts": 0, "notes": []}
-            for place, group in enumerate(groups)
+            for place, item in enumerate(items)
         ]
         connection.execute(insert(ITEM), rows)
         return id
@@ -190,6 +203,18 @@ class Book:
         if row.owner != user_name(owner):
             raise ForbiddenError(f"Job {id} belongs to {row.owner}: only they can change it.")
         return row
+
+
+def _check_count(wanted: Wanted, operation: Operation, pictures: int) -> None:
+    """UsageError for as many pictures and candidates as the operation can't take."""
+    if operation.from_nothing and pictures:
+        raise UsageError(f"{operation.name} takes no picture: restyle and variations begin with one.")
+    if not operation.from_nothing and not pictures:
+        raise UsageError(f"{operation.name} needs a picture: name one by its id, or give a query that finds some.")
+    if not 1 <= wanted.count <= MOST_CANDIDATES:
+        raise UsageError(f"The count is {wanted.count}: ask for 1 to {MOST_CANDIDATES} candidates.")
+    if wanted.count > 1 and not operation.generates:
+        raise UsageError(f"{operation.name} makes the same each time: it has no candidates to count.")
 
 
 def _row(connection: Connection, id: int) -> Any:

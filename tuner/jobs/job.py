@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from indexer.job_tables import DONE, ENDED, FAILED, PAUSED, RUNNING, WAITING
 from tuner.jobs import order
-from tuner.jobs.rows import ITEM, now
+from tuner.jobs.rows import ITEM, JOB, SEEDS, now
 
 _AT_ONCE = 500
 
@@ -22,6 +22,9 @@ class Item:
     position: int
     picture: int | None
     further: tuple[int, ...]
+    candidate: int
+    """Which outcome of the same pictures it is, from 0."""
+    seed: int
     state: str
     reason: str | None
     notes: tuple[str, ...]
@@ -99,12 +102,15 @@ def jobs_of(connection: Connection, rows: Sequence[Any]) -> list[Job]:
 
 def items_of(connection: Connection, job: int) -> list[Item]:
     """The items of a job, in order."""
-    rows = connection.execute(select(ITEM).where(ITEM.c.job_id == job).order_by(ITEM.c.position))
+    query = select(ITEM, JOB.c.seed).join(JOB, JOB.c.id == ITEM.c.job_id).where(ITEM.c.job_id == job)
+    rows = connection.execute(query.order_by(ITEM.c.position))
     return [
         Item(
             row.position,
             row.picture_id,
             tuple(row.further),
+            row.candidate,
+            (row.seed + row.candidate) % SEEDS,
             row.state,
             row.reason,
             tuple(row.notes),

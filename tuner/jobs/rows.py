@@ -12,6 +12,8 @@ from indexer.job_tables import CANCELLED, DONE, FAILED, RUNNING, WAITING, JobIte
 from indexer.tables import Base
 
 JOB, ITEM = (Base.metadata.tables[row.__tablename__] for row in (JobRow, JobItemRow))
+SEEDS = 2**32
+"""Seeds go from 0 to one less than this, and then begin again."""
 _LONGEST_LOG = 200
 _UNFINISHED = (WAITING, RUNNING)
 

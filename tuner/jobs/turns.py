@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exists, select, update
 from indexer.database import Database
 from indexer.job_tables import DONE, FAILED, PAUSED, RUNNING, WAITING
 from tuner.jobs import order
-from tuner.jobs.rows import ITEM, JOB, change, changing, end, now, settle
+from tuner.jobs.rows import ITEM, JOB, SEEDS, change, changing, end, now, settle
 from tuner.jobs.task import Ended, Failure, Outcome, Step, Stopped, Task
 
 LEASE = 10.0
@@ -126,7 +126,7 @@ class Turns:
             pictures=(() if item.picture_id is None else (item.picture_id,)) + tuple(item.further),
             operation=row.operation,
             parameters=row.parameters,
-            seed=row.seed,
+            seed=(row.seed + item.candidate) % SEEDS,
             owner=row.owner,
             folder=folder,
             preview=row.preview,

@@ -28,22 +28,30 @@ Finish = Callable[[bytes, str], bytes]
 
 
 def outcome_path(
-    source: Path | None, operation: str, extension: str, settings: Settings, folder: Path | None = None
+    source: Path | None,
+    operation: str,
+    extension: str,
+    settings: Settings,
+    folder: Path | None = None,
+    title: str = "picture",
 ) -> Path:
     """Where the outcome of an operation on a source goes: `pixloom-edits/<stem>.<operation>.<ext>` beside it, or into
     another `folder` where one is named.
 
-    `-2`, `-3`... is added where that is taken. An outcome of an outcome goes beside it. For uploads, pictures made
-    from nothing, and where the folder can't be written, it is `edits` in the home folder.
+    `-2`, `-3`... is added where that is taken. An outcome of an outcome goes beside it. For uploads, and where the
+    folder can't be written, it is `edits` in the home folder; pictures made from nothing go to `generated` there, and
+    are named after a `title`.
     """
     folder = folder or _usual_folder(source, settings)
-    stem = source.stem.encode()[:_LONGEST_STEM].decode(errors="ignore") if source is not None else "picture"
+    stem = (source.stem if source is not None else title).encode()[:_LONGEST_STEM].decode(errors="ignore")
     name = f"{stem}.{operation}{extension}"
     return next(path for path in _numbered(folder / name) if not os.path.lexists(path))
 
 
 def _usual_folder(source: Path | None, settings: Settings) -> Path:
-    if source is None or source.parent in (settings.uploads, settings.edits):
+    if source is None:
+        return settings.generated
+    if source.parent in (settings.uploads, settings.edits, settings.generated):
         return settings.edits
     beside = source.parent if source.parent.name == FOLDER else source.parent / FOLDER
     return beside if _can_be_written(beside) else settings.edits
@@ -59,6 +67,7 @@ def save_raster(
     out: Path | None = None,
     finish: Finish | None = None,
     note: Note = lambda _: None,
+    title: str = "picture",
 ) -> Path:
     """Write the outcome of an operation to its `outcome_path`, or to `out`, which is a folder, or a file where its name
     ends as a picture's does; the path that it has got.
@@ -77,7 +86,7 @@ def save_raster(
         extension = source.suffix.lower()
     if out is not None and format is not None:
         return write_new(out, data)
-    return write_new(outcome_path(source, recipe.operation, extension, settings, out), data)
+    return write_new(outcome_path(source, recipe.operation, extension, settings, out, title), data)
 
 
 def outcome_file(
