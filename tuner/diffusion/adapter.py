@@ -2,7 +2,7 @@
 words."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -11,26 +11,33 @@ from typing import Any
 from PIL import Image
 from safetensors import SafetensorError
 
-from indexer.errors import TuneError, UsageError
-from tuner.raster import Raster, to_bytes
+from indexer.config import Settings
+from indexer.errors import TuneError
+from tuner.diffusion.ask import Ask
+from tuner.diffusion.companions import companion_file, network_file, refusal
+from tuner.diffusion.sources import Source
+from tuner.raster import to_bytes
 
 _FIRST = ("proj.weight", "proj_in.weight", "proj.0.weight")
 """The first layer of the projection, whose second side is the width of the picture encoder."""
 
 
 @contextmanager
-def referring(
-    pipe: Any, model: str, source: Path, references: Sequence[Raster], scale: float
-) -> Iterator[dict[str, Any]]:
-    """Within it a diffusers pipeline looks at references too; gives the arguments that its call takes for that.
+def referring(pipe: Any, source: Source, ask: Ask, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Within it a diffusers pipeline looks at the references too that are asked for; gives the arguments that its call
+    takes for that, none where there are no references.
 
-    `source` is a file of weights (.safetensors), or a folder with one, with the folder of a picture encoder near it;
-    `scale` is 0 (not at all) .. 1. UsageError for a model of another kind than Stable Diffusion's UNets, TuneError for
-    weights that are no IP-Adapter or one for another model.
+    The adapter is a file of weights (.safetensors), or a folder with one, with the folder of a picture encoder near it.
+    UsageError for a model that takes none, or whose adapter isn't here; TuneError for weights that are no IP-Adapter
+    or one for another model.
     """
+    if not ask.references:
+        yield {}
+        return
     if not hasattr(pipe, "unet") or not hasattr(pipe, "load_ip_adapter"):
-        raise UsageError(f"{model} takes no pictures as reference: models that do are of the kinds of sd15, sdxl-base.")
-    weights = _weights_of(source)
+        raise refusal(source, "picture")
+    found = network_file(ask.reference_model, settings) if ask.reference_model else None
+    weights = _weights_of(found or companion_file(source, "picture", settings))
     state = _state(weights, weights.stat().st_mtime_ns)
     encoder = _encoder(_encoder_of(weights, state))
     had = pipe.feature_extractor
@@ -38,13 +45,13 @@ def referring(
     pipe.register_modules(image_encoder=encoder.to(device=pipe.unet.device, dtype=pipe.unet.dtype))
     try:
         pipe.load_ip_adapter(state, subfolder="", weight_name=weights.name)
-        pipe.set_ip_adapter_scale(scale)
+        pipe.set_ip_adapter_scale(ask.reference_scale)
     except (KeyError, RuntimeError, ValueError) as error:
         pipe.unload_ip_adapter()
         said = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise TuneError(f"{weights.name} isn't an IP-Adapter for {model}: {said}") from error
+        raise TuneError(f"{weights.name} isn't an IP-Adapter for {source.name}: {said}") from error
     try:
-        yield {"ip_adapter_image": [[Image.fromarray(to_bytes(one.rgb)) for one in references]]}
+        yield {"ip_adapter_image": [[Image.fromarray(to_bytes(one.rgb)) for one in ask.references]]}
     finally:
         pipe.unload_ip_adapter()
         pipe.register_modules(feature_extractor=had)

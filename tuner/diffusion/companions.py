@@ -6,7 +6,7 @@ from pathlib import Path
 from indexer.config import Settings
 from indexer.errors import UsageError
 from indexer.models import find
-from indexer.models.licence import require_accepted
+from indexer.models.licence import accepted, require_accepted
 from indexer.models.shelf import here, recorded
 from indexer.models.spec import ModelSpec, in_bytes
 from indexer.models.table import TABLE
@@ -18,9 +18,10 @@ _CROSS_ATTENTION = {768: "sd15", 2048: "sdxl"}
 
 
 def has_image_conditioning(model: str, settings: Settings) -> bool:
-    """Whether a model takes pictures as reference: what it needs for that is here. Errors as those of `find_source`."""
+    """Whether a model takes pictures as reference, and what it needs for that is here. Raises what `find_source`
+    raises."""
     spec = companion(find_source(model, settings), "picture")
-    return spec is not None and pulled_file(spec, settings) is not None
+    return spec is not None and accepted(spec, settings) and pulled_file(spec, settings) is not None
 
 
 def family_of(source: Source) -> str:
@@ -48,7 +49,7 @@ def companion_file(source: Source, condition: str, settings: Settings) -> Path:
     """
     spec = companion(source, condition)
     if spec is None:
-        raise UsageError(f"{source.name} takes no {_WHAT[condition]}: {_who_does(condition)}.")
+        raise refusal(source, condition)
     return _file(spec, settings)
 
 
@@ -68,6 +69,15 @@ def network_file(name: str, settings: Settings) -> Path:
     return folder
 
 
+def refusal(source: Source, condition: str) -> UsageError:
+    """The error for a model that knows nothing of a condition: it names the models that do."""
+    known = [one.name for one in TABLE if one.task == "generate" and _of_family(one.family, condition)]
+    return UsageError(
+        f"{source.name} takes no {_WHAT[condition]}: models that do are {', '.join(known)}, and others of their kinds "
+        "where you name a network for it."
+    )
+
+
 def pulled_file(spec: ModelSpec, settings: Settings) -> Path | None:
     """Where the first of a hub model's files lies, if it was pulled."""
     if here(spec, settings) != "yes":
@@ -80,11 +90,6 @@ _WHAT = {"edges": "control by edges", "depth": "control by depth", "picture": "p
 
 def _of_family(family: str, condition: str) -> ModelSpec | None:
     return next((one for one in TABLE if family and one.family == family and one.condition == condition), None)
-
-
-def _who_does(condition: str) -> str:
-    known = [one.name for one in TABLE if one.task == "generate" and _of_family(one.family, condition)]
-    return f"models that do are {', '.join(known)}, and their kin with a network of yours for it"
 
 
 def _file(spec: ModelSpec, settings: Settings) -> Path:

@@ -10,6 +10,9 @@ import numpy as np
 
 from indexer.encoders.graph import needed
 from indexer.errors import EncoderError, QualityError, UsageError
+from indexer.models import find
+from indexer.models.licence import require_accepted
+from indexer.models.spec import in_bytes
 from indexer.types import Floats
 from tuner.operation import Operation
 from tuner.raster import Raster
@@ -38,12 +41,15 @@ def filter_of(operation: Operation, work: Work) -> Path | None:
     """
     if not work.settings.content_filter or operation.task != "generate":
         return None
+    spec = find(MODEL)
+    assert spec is not None, "the table has it"
     path = work.model(MODEL)
     if path is None:
         raise UsageError(
-            f"The content filter is on and its network isn't here: `pixloom models pull {MODEL}` (12 MB), or unset "
-            "PIXLOOM_CONTENT_FILTER."
+            f"The content filter is on and its network isn't here: `pixloom models pull {MODEL} --accept-licence` "
+            f"({in_bytes(spec.size)}, {spec.licence}), or unset PIXLOOM_CONTENT_FILTER."
         )
+    require_accepted(spec, work.settings)
     return path
 
 

@@ -14,6 +14,8 @@ from tuner.operation import Parameters
 from tuner.raster import Raster, reduced
 from tuner.work import Work
 
+NETWORKS = ("control_model", "depth_model", "reference_model")
+"""Parameters that name networks beside the model."""
 LONGEST = 1024
 """Longer side in pixels at which a picture for control is looked at."""
 

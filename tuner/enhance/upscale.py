@@ -131,12 +131,13 @@ def _by_network(path: Path, rgb: Floats, factor: int, work: Work) -> Floats:
 def _refined(rgb: Floats, parameters: UpscaleParameters, work: Work) -> Floats:
     """Detail of a diffusion model in the enlarged picture."""
     from tuner.diffusion.ask import Ask
-    from tuner.diffusion.paint import native_side, paint
+    from tuner.diffusion.choice import chosen_model
+    from tuner.diffusion.paint import paint, side_of
     from tuner.diffusion.refine import refined
 
-    model = parameters.model
+    model = chosen_model(parameters.model, "picture", work)
     ask = Ask(parameters.prompt or DETAIL, strength=parameters.strength)
-    outcome = refined(rgb, ask, lambda one, part: paint(model, one, part), native_side(model, work), work)
+    outcome = refined(rgb, ask, lambda one, part: paint(model, one, part), side_of(model, work), work)
     return _as_grey(outcome) if is_grey(rgb) else outcome
 
 
