@@ -68,7 +68,7 @@ def nearness(rgb: Floats, folder: Path) -> Floats:
         sized = processor.post_process_depth_estimation(outcome, target_sizes=[rgb.shape[:2]])
     depth: Floats = sized[0]["predicted_depth"].float().numpy().reshape(rgb.shape[:2])
     if _tells_distance(network.config):
-        depth = np.float32(1) / np.maximum(depth, np.float32(1e-3))
+        depth = np.reciprocal(np.maximum(depth, 1e-3, dtype=np.float32), dtype=np.float32)
     far, near = float(depth.min()), float(depth.max())
     if not np.isfinite([far, near]).all():
         raise TuneError(f"The depth network {folder} gave values that are not numbers for this picture.")
