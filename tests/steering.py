@@ -1,4 +1,4 @@
-"""Tiny but real ControlNets and IP-Adapters with random weights for the tiny pipelines, in files as the hub has them."""
+"""Tiny but real ControlNets and IP-Adapters with random weights for the tiny pipelines, in files as the hub has."""
 
 from pathlib import Path
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from indexer.config import Settings
-from indexer.errors import EncoderError, QualityError, UsageError
+from indexer.errors import EncoderError, ForbiddenError, QualityError, UsageError
 from indexer.models import find
+from indexer.models.licence import accept
 from indexer.models.shelf import here
 from tests.detector import pulled_detector, write_detector
 from tests.shelf import plain
@@ -53,6 +54,11 @@ def test_it_is_asked_where_the_setting_is_on_and_something_is_generated(tmp_path
     with pytest.raises(UsageError, match="pixloom models pull nudenet-320n"):
         filter_of(GENERATING, Work(on))
     path = pulled_detector(on)
+    with pytest.raises(ForbiddenError, match="--accept-licence"):
+        filter_of(GENERATING, Work(on))
+    spec = find("nudenet-320n")
+    assert spec is not None
+    accept(spec, on)
     assert filter_of(GENERATING, Work(on)) == path
 
 
