@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     clip_export: bool = Field(True, description="CLIP's picture tower in OpenVINO where that is faster than torch")
     c2pa_chain: Path | None = Field(None, description="certificates (PEM) that outcomes are signed with")
     c2pa_key: Path | None = Field(None, description="private key (PEM) of the first of them")
+    content_filter: bool = Field(False, description="refuse generated pictures that show bare bodies")
     hub_timeout: float = Field(2.0, gt=0, le=30, description="seconds to find out whether the hub answers")
 
     safety_checker: bool = Field(True, description="pictures that a diffusion model's own safety checker refuses fail")

@@ -209,8 +209,8 @@ def _title(made: Made) -> str:
 
 def _model(made: Made) -> tuple[str | None, str | None]:
     """Name and SHA-256 of the model that was used: of the table, or a file that the user named."""
-    if made.work.model_used is not None:
-        return made.work.model_used
+    for name, digest in made.work.model_used.items():
+        return name, digest
     if made.method.model is not None:
         spec = find(made.method.model)
         return made.method.model, spec.sha256 if spec else None

@@ -9,6 +9,7 @@ from indexer.limits import Limits
 from indexer.models.machine import this_machine
 from indexer.records import Record
 from search.engine import Engine
+from tuner.diffusion.filter import check_content, filter_of
 from tuner.jobs.task import Outcome, Report, Run, Task
 from tuner.keeper import Keeper
 from tuner.lineage.opening import open_raster
@@ -75,6 +76,7 @@ class Tuner:
         work.step(0, 1, "opening")
         source = self._opened(record, work)
         method = operation.resolve(parameters, work)
+        content_filter = filter_of(operation, work)
         told = estimate(
             operation, parameters, source.size, work, this_machine().free, pace(self.collection, operation, method)
         )
@@ -83,6 +85,8 @@ class Tuner:
         work.tile = told.tile
         outcome = operation.apply(source, parameters, work)
         check_outcome(source, outcome, operation)
+        if content_filter is not None:
+            check_content(outcome, operation, content_filter)
         return watermarked(Made(outcome, source, operation, parameters, method, work), record)
 
     def _opened(self, record: Record | None, work: Work) -> Raster:

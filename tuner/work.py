@@ -81,8 +81,8 @@ class Work:
     whatever the collection holds by then."""
     used: list[int] = field(default_factory=list)
     """Ids of the collection's pictures that went into the outcome, beside the one that is worked on."""
-    model_used: tuple[str, str] | None = None
-    """Name and SHA-256 of the weights that the run itself settled on."""
+    model_used: dict[str, str] = field(default_factory=dict)
+    """Name -> SHA-256 of the weights that the run itself settled on, the one that matters most first."""
     subject: str | None = None
     """How the picture that is worked on is named as a reference, where it is one of the collection."""
 

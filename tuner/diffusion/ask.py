@@ -44,9 +44,14 @@ class Ask:
     control_map: Floats | None = None
     """[h, w, 3], 0..1, that the outcome's shapes shall follow, in whatever size."""
     control_model: str | None = None
-    """The ControlNet of that kind: a folder or a hub id; None: the one that belongs to the model."""
+    """The ControlNet of that kind: a name of the table, a hub id or a folder; None: the one that belongs to the
+    model."""
     control_scale: float = 1.0
+    """How strictly they follow, 0 (not at all) .. 2."""
     references: tuple[Raster, ...] = ()
     """Pictures that it shall be like (IP-Adapter, Ye et al. 2023)."""
     reference_scale: float = 0.6
+    """How much like them, 0 (not at all) .. 1."""
+    reference_model: str | None = None
+    """The IP-Adapter: a name of the table, a hub id, a folder or a file; None: the one that belongs to the model."""
     loras: tuple[Lora, ...] = ()

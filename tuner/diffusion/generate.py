@@ -11,6 +11,7 @@ from tuner.diffusion.paint import paint
 from tuner.diffusion.parameters import METHODS, DiffusionParameters
 from tuner.diffusion.progressive import progressive
 from tuner.diffusion.retrieval import RetrievalParameters, enriching, likened
+from tuner.diffusion.steering import NETWORKS, SteeringParameters
 from tuner.operation import Method, Operation, number_or_auto
 from tuner.raster import Raster
 from tuner.work import Work
@@ -28,7 +29,7 @@ _COMPOSE = Method(
 _OTHERWISE = ", or `pixloom generate PROMPT -p method=compose` puts together what your collection has for it"
 
 
-class GenerateParameters(DiffusionParameters, RetrievalParameters, ComposeParameters):
+class GenerateParameters(DiffusionParameters, RetrievalParameters, SteeringParameters, ComposeParameters):
     """Parameters of `generate`."""
 
     method: Literal["auto", "diffusion", "compose"] = Field(
@@ -53,6 +54,7 @@ def generate(picture: Raster, parameters: GenerateParameters, work: Work) -> Ras
     model = chosen_model(parameters.model, "picture" if parameters.like else "text", work, _OTHERWISE)
     parameters = enriching(parameters, work)
     ask = likened(parameters, parameters.ask(work, width=width, height=height), model, work)
+    ask = parameters.steered(ask, work)
     if not parameters.progressive or work.preview:
         return paint(model, ask, work)
     side = native_side(model)
@@ -69,9 +71,9 @@ OPERATION = Operation(
     source="trainedAlgorithmicMedia",
     resizes=True,
     tiles=False,
-    references=("like",),
+    references=("like", "control_from"),
     files=("lora",),
-    models=("model",),
+    models=("model", *NETWORKS),
     needs=("prompt",),
     from_nothing=True,
 )

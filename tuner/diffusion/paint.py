@@ -11,9 +11,11 @@ import numpy as np
 from indexer.errors import CapacityError, PixloomError, QualityError, TuneError
 from indexer.models.machine import free_memory
 from indexer.types import Floats
+from tuner.diffusion.adapter import referring
 from tuner.diffusion.ask import Ask
 from tuner.diffusion.choice import chosen_model
 from tuner.diffusion.complete import numbers
+from tuner.diffusion.controlnet import controlled, shown
 from tuner.diffusion.loras import check_loras, with_loras
 from tuner.diffusion.memory import Fit, fits, place
 from tuner.diffusion.pipelines import Loaded, Mode, holder, quiet
@@ -49,12 +51,19 @@ def paint(model: str, ask: Ask, work: Work) -> Raster:
     source = find_source(chosen_model(model, _mode(ask), work), work.settings)
     rgb = _painted(source, ask, work)
     if not work.preview:
-        work.model_used = (source.name, source.digest())
+        work.model_used[source.name] = source.digest()
     return Raster(rgb) if ask.picture is None else ask.picture.with_rgb(rgb)
 
 
 def _mode(ask: Ask) -> Mode:
     return "text" if ask.picture is None else "picture" if ask.mask is None else "mask"
+
+
+def side_of(model: str, work: Work) -> int:
+    """Pixels of the square that a model was made for; it is loaded for that, and kept. Raises what `paint` raises."""
+    source = find_source(model, work.settings)
+    with holder().using(source, half=_ladder(source)[0].half, safety=work.settings.safety_checker) as loaded:
+        return loaded.side
 
 
 def _ladder(source: Source) -> list[Fit]:
@@ -90,15 +99,18 @@ def _painted(source: Source, ask: Ask, work: Work) -> Floats:
 
 
 def _run(loaded: Loaded, ask: Ask, fit: Fit, work: Work) -> Floats:
-    pipe = loaded.mode(_mode(ask))
+    plain = loaded.mode(_mode(ask))
+    pipe = controlled(plain, _mode(ask), loaded.source, ask, work.settings)
     pipe.set_progress_bar_config(disable=True)
-    place(pipe, fit)
-    pipe.scheduler = make_scheduler(ask.scheduler, loaded.scheduler)
-    note_cuts(pipe, ask.prompt, ask.negative, work)
-    sizes = _sizes(loaded, ask, fit, work)
-    call = _words(loaded, pipe, ask, work) | _pictures(pipe, ask, sizes) | _steps(loaded, pipe, ask, work)
-    with with_loras(pipe, ask.loras):
-        made = _called(loaded, pipe, call)
+    with referring(pipe, loaded.source, ask, work.settings) as references:
+        place(pipe, fit)
+        pipe.scheduler = make_scheduler(ask.scheduler, loaded.scheduler)
+        note_cuts(pipe, ask.prompt, ask.negative, work)
+        sizes = _sizes(loaded, ask, fit, work)
+        call = shown(ask, sizes, plain) | references | _words(loaded, pipe, ask, work)
+        call |= _pictures(pipe, ask, sizes) | _steps(loaded, pipe, ask, work)
+        with with_loras(pipe, ask.loras):
+            made = _called(loaded, pipe, call)
     return back(made, sizes)
 
 

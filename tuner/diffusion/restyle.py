@@ -7,12 +7,13 @@ from tuner.diffusion.choice import chosen_model
 from tuner.diffusion.paint import paint
 from tuner.diffusion.parameters import METHODS, DiffusionParameters
 from tuner.diffusion.retrieval import RetrievalParameters, enriching, likened
+from tuner.diffusion.steering import NETWORKS, SteeringParameters
 from tuner.operation import Operation
 from tuner.raster import Raster
 from tuner.work import Work
 
 
-class RestyleParameters(DiffusionParameters, RetrievalParameters):
+class RestyleParameters(DiffusionParameters, RetrievalParameters, SteeringParameters):
     """Parameters of `restyle`."""
 
     strength: float = Field(
@@ -30,7 +31,8 @@ def restyle(picture: Raster, parameters: RestyleParameters, work: Work) -> Raste
     model = chosen_model(parameters.model, "picture", work)
     parameters = enriching(parameters, work)
     ask = parameters.ask(work, picture=picture, strength=parameters.strength)
-    return paint(model, likened(parameters, ask, model, work), work)
+    ask = parameters.steered(likened(parameters, ask, model, work), work, picture)
+    return paint(model, ask, work)
 
 
 OPERATION = Operation(
@@ -42,9 +44,9 @@ OPERATION = Operation(
     methods=METHODS,
     source="trainedAlgorithmicMedia",
     tiles=False,
-    references=("like",),
+    references=("like", "control_from"),
     files=("lora",),
-    models=("model",),
+    models=("model", *NETWORKS),
     needs=("prompt",),
 )
 """restyle"""

@@ -1,5 +1,6 @@
 """What a diffusion model is told beside the prompt, from the collection: words of alike pictures, or pictures."""
 
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from indexer.errors import UsageError
 from tuner.diffusion.ask import Ask
 from tuner.diffusion.choice import native_side
+from tuner.diffusion.companions import has_image_conditioning
 from tuner.diffusion.enrich import enriched
 from tuner.diffusion.like import begun_with
 from tuner.diffusion.parameters import listed
@@ -27,6 +29,11 @@ class RetrievalParameters(Parameters):
         default_factory=list, max_length=8, description="pictures that it shall be like: ids such as 3,8, or files"
     )
     like_strength: float = Field(0.4, ge=0, le=1, description="how much like them it shall be, 0..1")
+    reference_model: str = Field(
+        "",
+        max_length=4096,
+        description="IP-Adapter: a name of `pixloom models`, a hub id, a path; none: the model's own",
+    )
 
 
 Told = TypeVar("Told", bound=RetrievalParameters)
@@ -58,6 +65,14 @@ def likened(parameters: RetrievalParameters, ask: Ask, model: str, work: Work) -
         raise UsageError("like names pictures of a collection: index one first.")
     work.step(0, 1, "opening what it shall be like")
     pictures = [work.pictures.open(one, _SIDE) for one in parameters.like]
+    if parameters.reference_model or has_image_conditioning(model, work.settings):
+        reference_model = parameters.reference_model or None
+        return replace(
+            ask,
+            references=tuple(pictures),
+            reference_scale=parameters.like_strength,
+            reference_model=reference_model,
+        )
     named = ", ".join(parameters.like)
     work.note(f"It was begun with {named} put together, since {model} takes no pictures as reference.")
     return begun_with(ask, pictures, parameters.like_strength, native_side(model))

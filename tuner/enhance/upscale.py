@@ -11,8 +11,12 @@ from indexer.errors import UsageError
 from indexer.types import Floats
 from tuner.enhance.enlarge import enlarged, resized
 from tuner.operation import Method, Operation, Parameters
-from tuner.raster import Raster
+from tuner.raster import Raster, is_grey
 from tuner.work import Work
+
+DIFFUSION = "diffusion"
+DETAIL = "sharp focus, fine detail"
+"""What a diffusion model is told where no prompt is given."""
 
 
 class UpscaleParameters(Parameters):
@@ -28,13 +32,25 @@ class UpscaleParameters(Parameters):
         "realesrgan-x4plus",
         "weights",
         "quick",
+        "diffusion",
     ] = Field(
         "auto",
         description="auto: a file of weights where one is given, else dat-light of this factor where it was pulled, "
-        "else quick; a network of a larger factor is reduced to the one asked for",
+        "else quick; a network of a larger factor is reduced to the one asked for; diffusion gives what came of auto "
+        "detail that it invents",
     )
     weights: str = Field(
         "", max_length=4096, description="path of weights of an enlarging network, of any architecture of spandrel's"
+    )
+    prompt: str = Field("", max_length=100_000, description="for diffusion: what the picture shows, in words")
+    strength: float = Field(
+        0.25, ge=0, le=1, description="for diffusion: how far its detail may go from the enlarged picture's"
+    )
+    model: str = Field(
+        "auto",
+        max_length=4096,
+        description="for diffusion: a name of `pixloom models --for generate`, a hub id ORG/NAME, a folder, or a file "
+        "of weights",
     )
 
 
@@ -46,6 +62,10 @@ class Upscale(Operation):
         assert isinstance(parameters, UpscaleParameters), "the operation's own parameters"
         if parameters.method != "auto":
             return Operation.resolve(self, parameters, work)
+        return self.without_invention(parameters, work)
+
+    def without_invention(self, parameters: UpscaleParameters, work: Work) -> Method:
+        """The best method that needs no prompt."""
         by_name = {method.name: method for method in self.methods}
         if parameters.weights:
             return by_name["weights"]
@@ -60,12 +80,17 @@ def upscale(raster: Raster, parameters: UpscaleParameters, work: Work) -> Raster
     file that holds no enlarging network.
     """
     method = OPERATION.resolve(parameters, work)
+    invents = method.name == DIFFUSION
+    if invents:
+        method = OPERATION.without_invention(parameters, work)
     if method.name == "quick" or work.preview:
         rgb = enlarged(raster.rgb, parameters.factor, work)
         _say_so(parameters, work)
     else:
         path = _weights_of(method, parameters, work)
         rgb = _by_network(path, raster.rgb, parameters.factor, work)
+    if invents and not work.preview:
+        rgb = _refined(rgb, parameters, work)
     width, height = raster.size[0] * parameters.factor, raster.size[1] * parameters.factor
     alpha = raster.alpha
     if alpha is not None:
@@ -100,8 +125,24 @@ def _by_network(path: Path, rgb: Floats, factor: int, work: Work) -> Floats:
     outcome = upscale_with(path, rgb, work)
     if scale > factor:
         outcome = resized(outcome, rgb.shape[1] * factor, rgb.shape[0] * factor)
-    grey = bool((rgb == rgb[..., :1]).all())
-    return np.repeat(outcome.mean(axis=2, keepdims=True), 3, axis=2) if grey else outcome
+    return _as_grey(outcome) if is_grey(rgb) else outcome
+
+
+def _refined(rgb: Floats, parameters: UpscaleParameters, work: Work) -> Floats:
+    """Detail of a diffusion model in the enlarged picture."""
+    from tuner.diffusion.ask import Ask
+    from tuner.diffusion.choice import chosen_model
+    from tuner.diffusion.paint import paint, side_of
+    from tuner.diffusion.refine import refined
+
+    model = chosen_model(parameters.model, "picture", work)
+    ask = Ask(parameters.prompt or DETAIL, strength=parameters.strength)
+    outcome = refined(rgb, ask, lambda one, part: paint(model, one, part), side_of(model, work), work)
+    return _as_grey(outcome) if is_grey(rgb) else outcome
+
+
+def _as_grey(rgb: Floats) -> Floats:
+    return np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2)
 
 
 def _dat(factor: int) -> Method:
@@ -136,6 +177,13 @@ OPERATION = Upscale(
             memory=256,
             model="realesrgan-x4plus",
         ),
+        Method(
+            DIFFUSION,
+            "enlarged by the best of the others, then given detail part by part by a diffusion model: it invents",
+            seconds=1500,
+            memory=256,
+            source="compositeWithTrainedAlgorithmicMedia",
+        ),
         Method("weights", "a file of yours with weights of an enlarging network, by spandrel", seconds=300, memory=256),
         Method(
             "quick",
@@ -146,4 +194,5 @@ OPERATION = Upscale(
     ),
     resizes=True,
     files=("weights",),
+    models=("model",),
 )

@@ -20,7 +20,7 @@ def corrected(rgb: Floats, name: str, strength: float, work: Work) -> Floats:
     """
     work.step(0, 1, "looking")
     found = guide.read(guide.folder_of(name, work.settings))
-    work.model_used = (f"guide:{Path(name).name or 'shipped'}", found.digest)
+    work.model_used[f"guide:{Path(name).name or 'shipped'}"] = found.digest
     tables = found.predict(reduced(rgb, SMALL), _seeing(found, work.settings))
     return apply_tables(tables, rgb, strength, work)
 
