@@ -14,6 +14,7 @@ from indexer.config import Settings
 from indexer.database import disk_error
 from indexer.encoders import load_encoder
 from indexer.encoders.kept import KeptEncoders
+from indexer.encoders.serial import SerialEncoder
 from indexer.errors import BusyError, NotFoundError, UsageError
 from indexer.indexes import activate, index_for, previous_index, vector_file
 from indexer.models import find
@@ -47,7 +48,7 @@ class Collection:
         """Give the catalogue's connections back."""
         self.catalog.close()
 
-    def encoder(self, name: str, fingerprint: str | None = None) -> Encoder:
+    def encoder(self, name: str, fingerprint: str | None = None) -> SerialEncoder:
         """The encoder of that name, loaded once; `auto` is the one that suits this machine.
 
         With a `fingerprint`, of that very version where it can be had: the caller compares.

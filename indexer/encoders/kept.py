@@ -14,7 +14,7 @@ _MOST = 2
 @dataclass(frozen=True, slots=True)
 class _Entry:
     asked: str
-    encoder: Encoder
+    encoder: SerialEncoder
 
     def answers_to(self, name: str) -> bool:
         return name in (self.asked, self.encoder.name)
@@ -32,7 +32,7 @@ class KeptEncoders:
         self._lock = Lock()
         self._loading: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def get(self, name: str, fingerprint: str | None = None) -> Encoder:
+    def get(self, name: str, fingerprint: str | None = None) -> SerialEncoder:
         """The encoder of a name, loaded where it isn't kept; of that fingerprint where one is given and it can
         be had, otherwise what the name stands for now."""
         encoder = self._find(name, fingerprint)
@@ -43,16 +43,16 @@ class KeptEncoders:
         with loading:
             return self._find(name, fingerprint) or self._keep(name, fingerprint)
 
-    def renewed(self, name: str) -> Encoder:
+    def renewed(self, name: str) -> SerialEncoder:
         """The encoder of a name as it is on disk now; the kept one where that is still the same."""
         return self._keep(name, None)
 
-    def kept(self, name: str) -> Encoder | None:
+    def kept(self, name: str) -> SerialEncoder | None:
         """The encoder of a name if it is here."""
         with self._lock:
             return next((entry.encoder for entry in reversed(self._entries) if entry.answers_to(name)), None)
 
-    def _find(self, name: str, fingerprint: str | None) -> Encoder | None:
+    def _find(self, name: str, fingerprint: str | None) -> SerialEncoder | None:
         with self._lock:
             named = [entry for entry in self._entries if entry.answers_to(name)]
             exact = [entry for entry in named if entry.encoder.fingerprint == fingerprint]
@@ -64,7 +64,7 @@ class KeptEncoders:
                 self._entries.append(entry)
             return chosen[0].encoder if chosen else None
 
-    def _keep(self, name: str, fingerprint: str | None) -> Encoder:
+    def _keep(self, name: str, fingerprint: str | None) -> SerialEncoder:
         loaded = SerialEncoder(self._load(name))
         with self._lock:
             same = [entry for entry in self._entries if entry.encoder.fingerprint == loaded.fingerprint]

@@ -37,7 +37,8 @@ def refined(rgb: Floats, ask: Ask, paint: Paint, side: int, work: Work) -> Float
         inner = replace(work, seed=(work.seed + done) % SEEDS, on_step=_within(work, done, count))
         made = paint(replace(ask, picture=Raster(square)), inner).rgb
         done += 1
-        return np.clip(square + _detail(made) - _detail(square), 0, 1)
+        detailed: Floats = np.clip(square + _detail(made) - _detail(square), 0, 1)
+        return detailed
 
     quiet = replace(work, on_step=None)
     return patchwise(run, rgb, quiet, tile=side, overlap=_overlap(side))

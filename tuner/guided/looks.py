@@ -88,7 +88,7 @@ def numbers_of(**named: float) -> Floats:
 
 def moved_lab(lab: Floats, numbers: Floats) -> Floats:
     """CIELAB [..., 3] as the numbers [COUNT] move it; colours that sRGB lacks may come of it."""
-    light = np.clip(lab[..., 0] / 100, 0, 1)
+    light: Floats = np.clip(lab[..., 0] / np.float32(100), 0, 1)
     a, b = lab[..., 1], lab[..., 2]
     hue, chroma = np.arctan2(b, a), np.hypot(a, b)
     shares = sectors(hue)

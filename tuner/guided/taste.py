@@ -90,7 +90,7 @@ def statistics(lab: Floats) -> Floats:
     light, chroma = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
     levels = np.percentile(light, _QUANTILES, axis=1).T
     near = np.exp(-np.square(chroma / _NEUTRAL) / 2) + 0.02
-    parts = zones(light / 100) * near[..., None]
+    parts = zones(light / np.float32(100)) * near[..., None]
     parts /= parts.sum(1, keepdims=True) + 1e-3 * lab.shape[1]
     tints = np.einsum("npz,npc->nzc", parts, lab[..., 1:]).reshape(len(lab), -1)
     strong = np.stack([chroma.mean(1), *np.percentile(chroma, (50, 90), axis=1)], 1)

@@ -72,7 +72,8 @@ def _searched(sketch: Sketch, look: Look, text: str, pictures: Pictures, work: W
         moved = pictures.vectors([sketch.under(_numbers(look, one)) for one in places]) - start
         lengths = np.linalg.norm(moved, axis=1) * np.linalg.norm(direction)
         agreed: Floats = moved @ direction / np.maximum(lengths, 1e-6)
-        return agreed - np.float32(_PRICE) * np.square(places).sum(1)
+        priced: Floats = agreed - np.float32(_PRICE) * np.square(places).sum(1)
+        return priced
 
     best, value = _cross_entropy(worth, work)
     return Look(_numbers(look, best)), float(value + _PRICE * np.square(best).sum())
