@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,13 +86,13 @@ def test_a_composite_shows_each_picture_and_has_no_seam() -> None:
     np.testing.assert_allclose(composite([left], (64, 32)), composite([left, left], (64, 32)), atol=1e-6)
 
 
-def test_likeness_begins_with_the_pictures(settings: Settings) -> None:
+def test_likeness_begins_with_the_pictures(settings: Settings, tmp_path: Path) -> None:
     shelf = Shelf({3: plain(COLOURS[0]), 8: plain(COLOURS[1])})
     parameters = GenerateParameters(prompt="a dog", like=["#3", "#8"], like_strength=0.3)
     run = work(settings, shelf)
-    ask = likened(parameters, Ask("a dog", width=32), "a model", run)
+    ask = likened(parameters, Ask("a dog", width=32), str(tmp_path), run)
     assert ask.picture is not None and ask.picture.size == (32, 32) and ask.strength == pytest.approx(0.7)
-    assert run.notes == ["It was begun with #3, #8 put together, since a model takes no pictures as reference."]
+    assert run.notes == [f"It was begun with #3, #8 put together, since {tmp_path} takes no pictures as reference."]
     plainly = Ask("a dog")
     assert likened(GenerateParameters(prompt="a dog"), plainly, "a model", run) is plainly
     assert likened(parameters.model_copy(update={"like_strength": 0.0}), plainly, "a model", run) is plainly

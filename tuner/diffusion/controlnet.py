@@ -66,6 +66,8 @@ def _fitting(folder: Path, pipe: Any, source: Source) -> Any:
     config = folder / "config.json"
     if not config.is_file():
         raise TuneError(f"There is no ControlNet in {folder}: it should hold config.json and {_WEIGHTS}.safetensors.")
+    if '"ControlNetModel"' not in config.read_text(encoding="utf-8", errors="replace"):
+        raise TuneError(f"{folder} holds no ControlNet that can be loaded: {config.name} is of something else.")
     network = _loaded(folder, config.stat().st_mtime_ns, pipe.unet.dtype)
     for name in _FITTING:
         wanted, given = (getattr(one.config, name, None) for one in (pipe.unet, network))
