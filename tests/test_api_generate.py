@@ -68,7 +68,7 @@ def test_candidates_are_made_ranked_and_made_again(run: Run, diffusion_model: st
     with Collection(settings, toy_load) as collection, collection.catalog.database.read() as connection:
         edit = edit_of(connection, last)
     assert edit and edit.seed == 0 and edit.parent is None and edit.source_type == "trainedAlgorithmicMedia"
-    assert edit.model == Path(diffusion_model).name and edit.model_sha256 and len(edit.model_sha256) == 64
+    assert edit.model == Path(diffusion_model).name and edit.model_hash and len(edit.model_hash) == 64
     assert run("edits", last, "--again")[1] == {"picture": last, "same": True, "apart": 0.0}
 
 
