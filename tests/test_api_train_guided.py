@@ -95,6 +95,8 @@ def test_what_is_refused(user: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         (["guided", *clean, "--out", str(tmp_path / "full")], "holds something already"),
         (["guided", *clean, "--loss", "beauty=1"], "fidelity, l1"),
         (["guided", *clean, "--loss", "l1=lots"], "weight is a number"),
+        (["guided", *clean, "--loss", "fidelity=0", "--loss", "l1=0"], "compares with the truth"),
+        (["guided", "--degrade", "all", "--pictures", str(user / "clean/0.png")], "is one picture"),
         (["guided", *clean, "--sides", "big"], "whole numbers"),
         (["joint", *clean, "--unlock", "some"], "adapters, last, all"),
         (["joint", *clean, "--begin", "nothing"], "no guide in"),

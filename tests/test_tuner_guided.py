@@ -136,6 +136,9 @@ def test_pairs_are_found_by_folder_and_by_name(tmp_path: Path) -> None:
     before, after = found.read(0, 0, None, DEFAULT_LIMITS)
     assert before.shape == after.shape == (10, 15, 3)
     assert found.read(0, 0, 8, DEFAULT_LIMITS)[0].shape == (8, 8, 3)
+    save(tmp_path / "b/3.after.jpg", noise(20, 30))
+    with pytest.raises(UsageError, match=r"3.after.jpg and .*3.after.png are both the picture after of '3'"):
+        pairs_in(tmp_path / "b")
     save(tmp_path / "a/after/0.jpg", noise(30, 15))
     with pytest.raises(PictureError, match="before is 30x20, after is 15x30"):
         found.read(0, 0, None, DEFAULT_LIMITS)
@@ -266,3 +269,9 @@ def test_a_guide_is_written_and_read_back(tmp_path: Path) -> None:
         guide.read(tmp_path / "g")
     with pytest.raises(NotFoundError):
         guide.read(tmp_path / "none")
+
+
+def test_only_a_path_that_says_so_leaves_the_home(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert guide.folder_of("etc/guide", settings) == settings.models / "etc/guide"
+    assert guide.folder_of("/etc/guide", settings) == Path("/etc/guide")

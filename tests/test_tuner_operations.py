@@ -161,6 +161,11 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         read_parameters(denoise, {"strenght": 1})
     with pytest.raises(UsageError, match="strength can't be '7'"):
         read_parameters(denoise, {"strength": "7"})
+    with pytest.raises(UsageError, match=r"width can't be 33\.5"):
+        read_parameters(get_operation("generate"), {"width": "33.5"})
+    with pytest.raises(UsageError) as refused:
+        read_parameters(denoise, {"strength": "7" * 10_000})
+    assert len(str(refused.value)) < 300
     with pytest.raises(UsageError, match="method"):
         read_parameters(denoise, {"method": "magic"})
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from indexer.errors import UsageError
 from tuner.operation import Operation, Parameters
 
+_SHOWN = 80
+"""Longest value in characters that a message repeats whole."""
 MODULES = {
     "tone": "tuner.enhance.tone",
     "lowlight": "tuner.enhance.lowlight",
@@ -71,11 +73,18 @@ def read_parameters(operation: Operation, given: Mapping[str, Any]) -> Parameter
         parameters = operation.parameters.model_validate(dict(given))
     except ValidationError as error:
         wrong = error.errors()[0]
-        name = ".".join(map(str, wrong["loc"])) or "parameters"
+        # Past the parameter's own name, numbers are places in a list; words are pydantic's, for kinds of a union.
+        places = [part for part in wrong["loc"][1:] if isinstance(part, int)]
+        name = ".".join(map(str, (*wrong["loc"][:1], *places))) or "parameters"
         said = wrong["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{operation.name}: {name} can't be {wrong['input']!r}: {said}.") from error
+        raise UsageError(f"{operation.name}: {name} can't be {_short(wrong['input'])}: {said}.") from error
     method = getattr(parameters, "method", "auto")
     names = [one.name for one in operation.methods]
     if method != "auto" and method not in names:
         raise UsageError(f"{operation.name} has no method {method!r}. Valid: auto, {', '.join(names)}.")
     return parameters
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

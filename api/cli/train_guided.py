@@ -17,6 +17,7 @@ from api.cli.progress import shown
 from api.cli.train_common import base_encoder, plain_name, refuse_other
 from api.parameters import named_values
 from indexer.collection import Collection
+from indexer.config import Settings
 from indexer.errors import UsageError
 from indexer.pipeline import held_signals
 from indexer.sources.datasets import read_items
@@ -151,6 +152,7 @@ def joint(
     return _run(context, home, chosen, loss, data, encoder, begin, terms, name, out, json)
 
 
+_TOWARDS_TRUTH = ("fidelity", "l1", "perceptual", "adversarial")
 Data = tuple[Path | None, str | None, Path | None, Path | None, str | None]
 """--pairs, --degrade, --pictures, --images, --split."""
 
@@ -185,7 +187,7 @@ def _run(
         refuse_other(folder)
         examples, problems = _examples(collection, data, recipe.seed)
         base = base_encoder(collection, encoder)
-        started = None if begin is None else guide.read(guide.folder_of("" if begin == "shipped" else begin, settings))
+        started = None if begin is None else guide.read(_begun(begin, settings))
         result = tune_guided(
             base, examples, recipe, folder, settings, begin=started, terms=terms, on_progress=on_progress,
             should_stop=stopped.is_set,
@@ -211,6 +213,8 @@ def _run(
     facts, figures = result.guide.facts, result.figures
     say(f"Trained on {facts['examples']} examples. Held-out ones, PSNR to the truth:")
     say(f"  {figures['before']:.2f} dB before, {figures['after']:.2f} dB after")
+    if figures["after"] <= figures["before"]:
+        note("It makes those no better than they were: more examples or epochs, or --begin shipped, may help.")
     say_problems(problems)
     for path, reason in result.failed.items():
         say(f"  can't be read: {path}: {reason}")
@@ -219,7 +223,15 @@ def _run(
     return 1 if result.failed else 0
 
 
+def _begun(begin: str, settings: Settings) -> Path:
+    from tuner.guided import guide
+
+    named = "" if begin == "shipped" else begin
+    return Path(named).expanduser() if "/" in named else guide.folder_of(named, settings)
+
+
 def _examples(collection: Collection, data: Data, seed: int) -> tuple[Any, Problems]:
+    from indexer.formats import is_picture_name
     from tuner.learn.before_after import pairs_in, spoilt
     from tuner.learn.degradations import read_kinds
 
@@ -238,6 +250,8 @@ def _examples(collection: Collection, data: Data, seed: int) -> tuple[Any, Probl
         records = collection.catalog.newest(2**31 - 1)
         paths = [Path(collection.catalog.picture(id).path) for id in records]
         return spoilt(paths, kinds, "the collection's own pictures", seed), Problems()
+    if pictures.is_file() and is_picture_name(pictures.name):
+        raise UsageError(f"{pictures} is one picture: give a folder of them, or a data set.")
     items = read_items("auto", pictures, images, split) if pictures.is_file() or split else None
     paths = [item.path for item in items] if items is not None else _in_folder(pictures)
     source = pictures.name + (f", split {split}" if split else "")
@@ -272,4 +286,7 @@ def _losses(usual: Any, given: Sequence[str]) -> Any:
             raise UsageError(f"--loss {name} is {value!r}: its weight is a number, such as {name}=0.1.") from error
         if name not in known or not 0 <= found[name] <= 1000:
             raise UsageError(f"--loss {name}={value}: weights are 0 to 1000, of {', '.join(known)}.")
-    return replace(usual, **found)
+    losses = replace(usual, **found)
+    if not any(getattr(losses, name) for name in _TOWARDS_TRUTH):
+        raise UsageError(f"--loss leaves nothing that compares with the truth: one of {', '.join(_TOWARDS_TRUTH)}.")
+    return losses

@@ -152,10 +152,13 @@ def _read(folder: Path, _changed: int) -> Guide:
 
 
 def folder_of(name: str, settings: Settings) -> Path:
-    """Where the guide of that name lies: the empty name is the one that ships, `/PATH` another folder than home's."""
+    """Where the guide of that name lies: the empty name is the one that ships, `/PATH` another folder than home's.
+
+    `a/b` is looked for in home's too: a job that came over the network may ask for it.
+    """
     if not name:
         return SHIPPED
-    return Path(name).expanduser() if "/" in name or name.startswith((".", "~")) else settings.models / name
+    return Path(name).expanduser() if name.startswith(("/", ".", "~")) else settings.models / name
 
 
 def seeing(guide: Guide, settings: Settings) -> Seeing:

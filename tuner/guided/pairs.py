@@ -57,11 +57,11 @@ def read_pairs(folder: Path, limits: Limits) -> Found:
     """The pairs of a folder: before/ and after/ with files of equal names but for the format, or NAME.before.jpg
     beside NAME.after.jpg.
 
-    NotFoundError without such a folder, UsageError where it has no pairs at all.
+    NotFoundError without such a folder, UsageError where it has no pairs at all, or a name twice.
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder {folder}.")
-    befores, afters = (dict(named(folder, side)) for side in ("before", "after"))
+    befores, afters = (named(folder, side) for side in ("before", "after"))
     names = sorted(befores.keys() | afters.keys())
     if not names:
         raise UsageError(
@@ -119,8 +119,20 @@ def mean_distance(pairs: Sequence[Pair], look: Look, work: Work) -> float:
     return float(np.mean([ciede2000(one.after, apply(table, one.before, 1, work)) for one in pairs]))
 
 
-def named(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
-    """Names of a folder's pairs with the picture on one side of them, `before` or `after`."""
+def named(folder: Path, side: str) -> dict[str, Path]:
+    """Names of a folder's pairs with the picture on one side of them, `before` or `after`.
+
+    UsageError where two pictures would be the same side of one pair.
+    """
+    found: dict[str, Path] = {}
+    for name, path in _on(folder, side):
+        if name in found:
+            raise UsageError(f"{found[name]} and {path} are both the picture {side} of {name!r}: rename one of them.")
+        found[name] = path
+    return found
+
+
+def _on(folder: Path, side: str) -> Iterator[tuple[str, Path]]:
     if (folder / side).is_dir():
         for path in sorted((folder / side).iterdir()):
             if is_picture_name(path.name):

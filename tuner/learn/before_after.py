@@ -104,11 +104,12 @@ class Spoilt:
 def pairs_in(folder: Path) -> Made:
     """The pairs of a folder: `before/NAME` and `after/NAME`, or `NAME.before.jpg` and `NAME.after.jpg`.
 
-    Endings may differ. NotFoundError where there is no such folder, UsageError where it has too few pairs.
+    Endings may differ. NotFoundError where there is no such folder, UsageError where it has too few pairs,
+    or a name twice.
     """
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder {folder}.")
-    before, after = (dict(named(folder, side)) for side in ("before", "after"))
+    before, after = (named(folder, side) for side in ("before", "after"))
     both = sorted(before.keys() & after.keys())
     if len(both) < FEWEST:
         raise UsageError(
