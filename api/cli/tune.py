@@ -24,6 +24,8 @@ from tuner.references import settled
 from tuner.selection import found_by
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_WAIT = 60.0
+"""Seconds that somebody else's indexing may take."""
 
 
 @app.command()
@@ -81,7 +83,7 @@ def _id(collection: Collection, picture: str) -> int:
         raise NotFoundError(f"There is no file {wanted}, and it isn't a picture's id either.")
     found = collection.catalog.find(path=path)
     if found is None:
-        report = collection.index(files={str(path.parent): {path.name}})
+        report = collection.index(files={str(path.parent): {path.name}}, wait=_WAIT)
         found = collection.catalog.find(path=path)
         if found is None:
             raise UsageError(f"{wanted} can't be worked on: {dict(report.failed).get(path, 'it is no picture')}.")
