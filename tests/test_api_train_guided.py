@@ -54,7 +54,8 @@ def test_train_then_list_then_tune(user: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert main(["tune", "guided", "1", "-p", "guide=mine", "-o", str(tmp_path), "--json", *home]) == 0
     (result,) = told(capsys)["results"]
-    assert Image.open(result["path"]).size == (72, 64)
+    with Image.open(result["path"]) as made:
+        assert made.size == (72, 64)
 
 
 def test_joint_learns_the_encoder_along_and_goes_on_from_a_guide(

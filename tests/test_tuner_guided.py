@@ -12,6 +12,7 @@ from indexer.errors import EncoderError, NotFoundError, PictureError, UsageError
 from indexer.limits import DEFAULT_LIMITS
 from indexer.types import Floats
 from tests.towers import ToyTowers
+from tuner.evaluate.measures import psnr as measured
 from tuner.guided import guide
 from tuner.guided.apply import Tables, apply_tables
 from tuner.guided.transform import BAKED, Shape, Transform, adjust, bend, look_up
@@ -102,6 +103,10 @@ def test_the_critic_learns_and_has_a_say() -> None:
     judge(net, net.encode(torch.rand(2, 4)), made, torch.rand(2, 3, 32, 32)).backward()
     assert made.grad is not None and float(made.grad.abs().sum()) > 0
     assert any(not torch.equal(old, new) for old, new in zip(before, judge.critic.parameters(), strict=True))
+
+
+def test_what_is_no_number_is_never_a_good_figure() -> None:
+    assert np.isnan(measured(noise(4, 4), np.full((4, 4, 3), np.nan, np.float32)))
 
 
 def test_degradations_go_wrong_alike_for_one_chance() -> None:
@@ -207,6 +212,9 @@ def test_features_tell_what_to_do(seen: Seen, tmp_path: Path) -> None:
     assert figures["after"] == pytest.approx(max(told.history), abs=1e-3)
     assert figures["after"] > figures["before"] + 2
     assert figures["after"] > max(blind.history) + 1
+    written = guide.made("toy", "t", blind.net, None, {})
+    one, other = (written.predict(noise(20, 30), lambda _, v=value: np.full(16, v, np.float32)) for value in (0, 9))
+    assert np.array_equal(one.colours, other.colours) and np.isfinite(one.colours).all(), "it heeds no features"
 
 
 def vars_of(recipe: Recipe) -> dict[str, object]:

@@ -23,7 +23,7 @@ class ToyTowers:
     fingerprint = text_fingerprint = hashlib.sha256(b"toy towers").hexdigest()
     dimension = text_dimension = 16
     picture_size = 64
-    any_size = True
+    any_size, share = True, 0.75
     notice: str | None = None
     heads: Mapping[str, Head]
 

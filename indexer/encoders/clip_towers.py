@@ -17,7 +17,7 @@ from indexer.types import Floats
 class ClipTowers:
     """Its features are the vectors of the plain model's own index: where there is one, no picture is read again."""
 
-    any_size = False
+    any_size, share = False, 1.0
 
     def __init__(self, encoder: clip.ClipEncoder, digest: str = "") -> None:
         self.encoder, self.name, self.notice = encoder, encoder.name, encoder.notice

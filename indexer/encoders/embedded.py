@@ -35,6 +35,7 @@ class EmbeddedTowers:
     name = "embedded"
     picture_size = RESIZE
     any_size = True
+    share = CROP / RESIZE
     notice: str | None = EMBEDDED_NOTICE
     dimension = PictureTower.DIMENSION
     text_dimension = TextTower.DIMENSION

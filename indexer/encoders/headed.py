@@ -34,6 +34,8 @@ class Towers(Protocol):
     picture_size: int
     any_size: bool
     """Whether `picture_module` takes pictures of other sizes too."""
+    share: float
+    """Part of a square picture's sides that `prepare` looks at, in the middle."""
     notice: str | None
     heads: Mapping[str, Head]
     """What can be had of them without training, by name."""

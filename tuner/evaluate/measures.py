@@ -12,7 +12,7 @@ MAX_PSNR = 100.0
 def psnr(truth: Floats, outcome: Floats) -> float:
     """Peak signal-to-noise ratio in dB of arrays of one shape, values in 0..1; at most MAX_PSNR."""
     error = float(np.mean(np.square(truth.astype(np.float64) - outcome)))
-    return MAX_PSNR if error == 0 else min(MAX_PSNR, -10 * float(np.log10(error)))
+    return MAX_PSNR if error == 0 else min(-10 * float(np.log10(error)), MAX_PSNR)  # NaN stays NaN
 
 
 def luma(rgb: Floats) -> Floats:

@@ -107,7 +107,13 @@ def made(base: str, tower: str, net: "Transform", side: int | None, omega: Mappi
 
     psi = {name: tensor.detach().cpu().numpy() for name, tensor in net.state_dict().items()}
     named = {f"psi.{name}": array for name, array in psi.items()} | {f"omega.{name}": a for name, a in omega.items()}
-    data = save({name: np.ascontiguousarray(array, np.float16) for name, array in named.items()})
+    exact = ("psi.mean", "psi.spread")  # what hardly varies has a spread that half precision doesn't know
+    data = save(
+        {
+            name: np.ascontiguousarray(array, np.float32 if name in exact else np.float16)
+            for name, array in named.items()
+        }
+    )
     return Guide(base, tower, net.shape, side, data=data)
 
 
@@ -152,10 +158,12 @@ def _read(folder: Path, _changed: int) -> Guide:
 
 
 def folder_of(name: str, settings: Settings) -> Path:
-    """Where the guide of that name lies: the empty name is the one that ships, `/PATH` another folder than home's.
+    """Where the guide of that name lies: the empty name is the one that ships, `/PATH` another folder than
+    home's; `guide:NAME`, as `pixloom models` has it, is NAME.
 
     `a/b` is looked for in home's too: a job that came over the network may ask for it.
     """
+    name = name.removeprefix("guide:")
     if not name:
         return SHIPPED
     return Path(name).expanduser() if name.startswith(("/", ".", "~")) else settings.models / name

@@ -33,13 +33,16 @@ def learned_tower(towers: Towers, omega: Mapping[str, Floats], digest: str, side
     except OSError as error:
         raise disk_error(error, settings.models) from error
     graph = PictureGraph(folder / FILE, towers.dimension)
-    return lambda rgb: graph.run([squeezed(rgb, side)])[0]
+    return lambda rgb: graph.run([squeezed(rgb, side, towers.share)])[0]
 
 
-def squeezed(rgb: Floats, side: int) -> Floats:
-    """A picture [h, w, 3] in 0..1 -> planes [3, side, side]: all of it, whatever its proportions."""
-    way = cv2.INTER_AREA if min(rgb.shape[:2]) >= side else cv2.INTER_LINEAR
-    small = rgb if rgb.shape[:2] == (side, side) else cv2.resize(rgb, (side, side), interpolation=way)
+def squeezed(rgb: Floats, side: int, share: float) -> Floats:
+    """The middle of a picture [h, w, 3] in 0..1, a `share` of each side, -> planes [3, side, side], squeezed where it
+    isn't square."""
+    down, across = (round(length * (1 - share) / 2) for length in rgb.shape[:2])
+    seen = rgb[down : rgb.shape[0] - down, across : rgb.shape[1] - across]
+    way = cv2.INTER_AREA if min(seen.shape[:2]) >= side else cv2.INTER_LINEAR
+    small = seen if seen.shape[:2] == (side, side) else cv2.resize(seen, (side, side), interpolation=way)
     return np.ascontiguousarray(np.moveaxis(small, 2, 0), np.float32)
 
 

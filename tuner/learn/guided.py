@@ -94,14 +94,18 @@ def train(
     omega = None
     if recipe.unlock != "none":
         omega = unlock(towers.picture_module(), recipe.unlock, recipe.rank).to(device)
-    run = _Run(omega, seen, recipe, folder / "state.pt", device)
+    run = _Run(omega, seen, recipe, folder / "state.pt", device, towers.share)
+    usual = run.look(0) if omega is None else round(towers.picture_size * towers.share)
     net = copy.deepcopy(begin) if begin else Transform(Shape(towers.dimension))
-    if begin is None or omega is not None:  # an encoder that learns along looks at other sizes than a locked one
+    if begin is None or run.look(0) != usual:  # an encoder sees something else in pictures of other sizes
         net.mean, net.spread = run.spread()
-    history = run.epochs(net.to(device), _judge(towers, recipe, device), on_progress, should_stop)
+    history = run.epochs(net.to(device), _judge(towers, recipe, device), on_progress, should_stop, begin is not None)
     if history is None:
         return None
     side = run.look(recipe.epochs - 1) if omega is not None else None
+    if not recipe.features:  # it was told nothing, and is never to be told anything
+        torch.nn.init.zeros_(net.code[0].weight)
+        net.spread = torch.ones_like(net.spread)
     return Trained(net.cpu().eval(), learned(omega) if omega is not None else {}, side, tuple(history))
 
 
@@ -122,8 +126,9 @@ def _judge(towers: Towers, recipe: Recipe, device: str) -> Losses:
 class _Run:
     """Epochs over the examples until none is better."""
 
-    def __init__(self, omega: Any, seen: Seen, recipe: Recipe, file: Path, device: str) -> None:
+    def __init__(self, omega: Any, seen: Seen, recipe: Recipe, file: Path, device: str, share: float) -> None:
         self.omega, self.seen, self.recipe, self.file, self.device = omega, seen, recipe, file, device
+        self.share = share
         good = np.array([number for number in range(len(seen.afters)) if number not in seen.failed], np.int64)
         order = np.random.default_rng(recipe.seed).permutation(good)
         held = max(1, min(1000, round(recipe.holdout * len(good))))
@@ -143,16 +148,17 @@ class _Run:
         return found.mean(0).cpu(), (found.std(0) + 1e-3 * found.std() + 1e-8).cpu()
 
     def epochs(
-        self, net: Transform, judge: Losses, on_progress: OnProgress, should_stop: Callable[[], bool]
+        self, net: Transform, judge: Losses, on_progress: OnProgress, should_stop: Callable[[], bool], begun: bool
     ) -> list[float] | None:
-        """Train; `net` and omega are then those of the best epoch. The score of each, None where it was stopped."""
+        """Train; `net` and omega are then those of the best epoch, or as they were `begun` with where none is better.
+        The score of each epoch, None where it was stopped."""
         recipe, per_epoch = self.recipe, math.ceil(len(self.training) / self.recipe.batch)
         parts = {"net": net, "omega": self.omega, "critic": judge.critic}
         optimiser = torch.optim.AdamW(self._groups(net), weight_decay=recipe.weight_decay)
         rates, steps = [group["lr"] for group in optimiser.param_groups], max(2, recipe.epochs * per_epoch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=0.2)
         parts |= {"optimiser": optimiser, "schedule": schedule, "critic_optimiser": judge.optimiser}
-        history, best = self._resume(parts)
+        history, best = self._resume(parts, self._score(net, 0) if begun else -math.inf)
         meter = Meter("train", steps, on_progress, len(history) * per_epoch)
         while len(history) < recipe.epochs and len(history) - best["epoch"] < recipe.patience:
             for places in self._batches(len(history)):
@@ -203,9 +209,9 @@ class _Run:
         if self.omega is None:
             found = torch.from_numpy(self.seen.features[variants, places].astype(np.float32)).to(self.device)
             return found if self.recipe.features else torch.zeros_like(found)
-        shown = self._shown(self.seen.befores[variants, places])
+        shown = middle(self._shown(self.seen.befores[variants, places]), self.share)
         if shown.shape[3] != look:
-            shown = functional.interpolate(shown, (look, look), mode="area")
+            shown = functional.interpolate(shown, (look, look), mode="bilinear", antialias=True)
         seen: Tensor = self.omega(shown)
         return seen
 
@@ -238,10 +244,10 @@ class _Run:
         torch.save({"parts": _states(parts), "history": history, "best": best}, file)
         write_atomically(self.file, file.getvalue())
 
-    def _resume(self, parts: dict[str, Any]) -> tuple[list[float], dict[str, Any]]:
+    def _resume(self, parts: dict[str, Any], score: float) -> tuple[list[float], dict[str, Any]]:
         """Scores of the epochs that are done, and the best of them; everything as it was left."""
         if not self.file.exists():
-            return [], {"epoch": 0, "score": -math.inf, "parts": _states(parts, ("net", "omega"))}
+            return [], {"epoch": 0, "score": score, "parts": _states(parts, ("net", "omega"))}
         state = torch.load(self.file, map_location=self.device, weights_only=True)
         _load(parts, state["parts"])
         return state["history"], state["best"]
@@ -252,7 +258,7 @@ def measure(trained: Trained, towers: Towers, seen: Seen, recipe: Recipe) -> dic
     omega = None
     if trained.side is not None:
         omega = restore(towers.picture_module(), trained.omega)
-    run = _Run(omega, seen, recipe, Path(), "cpu")
+    run = _Run(omega, seen, recipe, Path(), "cpu", towers.share)
     with torch.no_grad():
         variants = run.held % seen.variants
         before, truth = run._pictures(run.held, variants, recipe.sides[-1])
@@ -260,6 +266,13 @@ def measure(trained: Trained, towers: Towers, seen: Seen, recipe: Recipe) -> dic
         "before": float(psnr(before, truth).mean()),
         "after": run._score(trained.net, recipe.epochs - 1),
     }
+
+
+def middle(pictures: Tensor, share: float) -> Tensor:
+    """The middle part of pictures [n, 3, s, s], a `share` of each side."""
+    side = pictures.shape[3]
+    edge = round(side * (1 - share) / 2)
+    return pictures[:, :, edge : side - edge, edge : side - edge]
 
 
 def _at(steps: tuple[int, ...], epoch: int, epochs: int) -> int:
