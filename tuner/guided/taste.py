@@ -27,7 +27,7 @@ MOVE = 22.0
 """Mean distance in CIELAB that one picture is moved at most, at strength 1."""
 _NEAR = 8
 """Usual photographs that each liked one is compared with."""
-_CONTENT, _NEIGHBOUR = 0.25, 0.1
+_CONTENT, _NEIGHBOUR = 0.5, 0.1
 """Cosines by which the weight of a liked picture, and of a usual one, falls to 1/e."""
 _SIZE = 0.35
 """Deviation of the numbers of looks that people have, before any is seen."""

@@ -104,7 +104,7 @@ def train(
         return None
     side = run.look(recipe.epochs - 1) if omega is not None else None
     if not recipe.features:  # it was told nothing, and is never to be told anything
-        torch.nn.init.zeros_(net.code[0].weight)
+        torch.nn.init.zeros_(next(net.code.parameters()))
         net.spread = torch.ones_like(net.spread)
     return Trained(net.cpu().eval(), learned(omega) if omega is not None else {}, side, tuple(history))
 
