@@ -82,7 +82,7 @@ def place(pipe: Any, fit: Fit) -> None:
         pipe.enable_model_cpu_offload(device=fit.device)
     elif fit.offload == "sequential":
         pipe.enable_sequential_cpu_offload(device=fit.device)
-    else:
+    elif any(part.device.type != fit.device for part in pipe.components.values() if hasattr(part, "parameters")):
         pipe.to(fit.device)
     vae = getattr(pipe, "vae", None)
     for name, wanted in (("slicing", fit.slicing), ("tiling", fit.tiling)):
