@@ -226,7 +226,7 @@ def _run(
 def _begun(begin: str, settings: Settings) -> Path:
     from tuner.guided import guide
 
-    named = "" if begin == "shipped" else begin
+    named = begin
     return Path(named).expanduser() if "/" in named else guide.folder_of(named, settings)
 
 

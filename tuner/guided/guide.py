@@ -158,13 +158,13 @@ def _read(folder: Path, _changed: int) -> Guide:
 
 
 def folder_of(name: str, settings: Settings) -> Path:
-    """Where the guide of that name lies: the empty name is the one that ships, `/PATH` another folder than
-    home's; `guide:NAME`, as `pixloom models` has it, is NAME.
+    """Where the guide of that name lies: the empty name and `shipped` are the one that ships, `/PATH` another folder
+    than home's; `guide:NAME`, as `pixloom models` has it, is NAME.
 
     `a/b` is looked for in home's too: a job that came over the network may ask for it.
     """
     name = name.removeprefix("guide:")
-    if not name:
+    if name in ("", "shipped"):
         return SHIPPED
     return Path(name).expanduser() if name.startswith(("/", ".", "~")) else settings.models / name
 
