@@ -226,8 +226,7 @@ def _run(
 def _begun(begin: str, settings: Settings) -> Path:
     from tuner.guided import guide
 
-    named = begin
-    return Path(named).expanduser() if "/" in named else guide.folder_of(named, settings)
+    return Path(begin).expanduser() if "/" in begin else guide.folder_of(begin, settings)
 
 
 def _examples(collection: Collection, data: Data, seed: int) -> tuple[Any, Problems]:
