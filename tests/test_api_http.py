@@ -80,6 +80,8 @@ def test_the_same_question_has_the_same_answer_everywhere(
     by_post = client.post("/v1/search", json={"query": query, "all": True}).json()
     for answer in (by_command, by_get, by_post):
         answer.pop("took_ms")
+        for result in answer["results"]:
+            result.pop("tags")  # they come in the background, maybe between two of the answers
     assert by_command == by_get == by_post
     assert list(by_get) == ["query", "encoder", "notice", "total", "results"]
 
