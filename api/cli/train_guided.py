@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,13 +15,15 @@ from api.cli.options import EncoderName, Home, Images, Json, Split
 from api.cli.output import note, print_json, say
 from api.cli.progress import shown
 from api.cli.train_common import base_encoder, plain_name, refuse_other
+from api.cli.train_examples import Data, examples_of
 from api.parameters import named_values
-from indexer.collection import Collection
 from indexer.config import Settings
 from indexer.errors import UsageError
 from indexer.pipeline import held_signals
-from indexer.sources.datasets import read_items
 from indexer.sources.problems import Problems
+
+if TYPE_CHECKING:
+    from tuner.learn.guided_session import Result
 
 Pairs = Annotated[
     Path | None,
@@ -153,8 +155,6 @@ def joint(
 
 
 _TOWARDS_TRUTH = ("fidelity", "l1", "perceptual", "adversarial")
-Data = tuple[Path | None, str | None, Path | None, Path | None, str | None]
-"""--pairs, --degrade, --pictures, --images, --split."""
 
 
 def _run(
@@ -185,7 +185,7 @@ def _run(
         settings = collection.settings
         folder = out.expanduser().absolute() if out else guide.folder_of(plain_name(name), settings)
         refuse_other(folder)
-        examples, problems = _examples(collection, data, recipe.seed)
+        examples, problems = examples_of(collection, data, recipe.seed)
         base = base_encoder(collection, encoder)
         started = None if begin is None else guide.read(_begun(begin, settings))
         result = tune_guided(
@@ -195,22 +195,17 @@ def _run(
     if result is None:
         note("Stopped: what was done is kept, the same command goes on from there.")
         return STOPPED
-    used = str(folder) if out else folder.name
-    if json:
-        failed = [{"path": path, "reason": reason} for path, reason in result.failed.items()]
-        print_json(
-            {
-                "guide": used,
-                "folder": str(folder),
-                "base": result.guide.base,
-                "side": result.guide.side,
-                **result.guide.facts,
-                "problems": problems.as_dict(),
-                "failed": failed,
-            }
-        )
-        return 1 if failed else 0
+    _told(result, problems, str(folder) if out else folder.name, as_json=json)
+    return 1 if result.failed else 0
+
+
+def _told(result: "Result", problems: Problems, used: str, *, as_json: bool) -> None:
     facts, figures = result.guide.facts, result.figures
+    if as_json:
+        failed = [{"path": path, "reason": reason} for path, reason in result.failed.items()]
+        whole = {"guide": used, "folder": str(result.folder), "base": result.guide.base, "side": result.guide.side}
+        print_json({**whole, **facts, "problems": problems.as_dict(), "failed": failed})
+        return
     say(f"Trained on {facts['examples']} examples. Held-out ones, PSNR to the truth:")
     say(f"  {figures['before']:.2f} dB before, {figures['after']:.2f} dB after")
     if figures["after"] <= figures["before"]:
@@ -218,51 +213,14 @@ def _run(
     say_problems(problems)
     for path, reason in result.failed.items():
         say(f"  can't be read: {path}: {reason}")
-    say(f"It is in {folder}. To use it:")
+    say(f"It is in {result.folder}. To use it:")
     say(f"  pixloom tune guided PICTURE -p guide={used}")
-    return 1 if result.failed else 0
 
 
 def _begun(begin: str, settings: Settings) -> Path:
     from tuner.guided import guide
 
     return Path(begin).expanduser() if "/" in begin else guide.folder_of(begin, settings)
-
-
-def _examples(collection: Collection, data: Data, seed: int) -> tuple[Any, Problems]:
-    from indexer.formats import is_picture_name
-    from tuner.learn.before_after import pairs_in, spoilt
-    from tuner.learn.degradations import read_kinds
-
-    pairs, degrade, pictures, images, split = data
-    if (pairs is None) == (degrade is None):
-        raise UsageError("Name what to learn from: --pairs DIR, or --degrade KINDS for clean pictures spoilt here.")
-    if pairs is not None:
-        if pictures or images or split:
-            raise UsageError("--pictures, --images and --split go with --degrade.")
-        found = pairs_in(pairs.expanduser())
-        for path in found.alone:
-            note(f"{path} has no other half, and is left out.")
-        return found, Problems()
-    kinds = read_kinds(degrade or "")
-    if pictures is None:
-        records = collection.catalog.newest(2**31 - 1)
-        paths = [Path(collection.catalog.picture(id).path) for id in records]
-        return spoilt(paths, kinds, "the collection's own pictures", seed), Problems()
-    if pictures.is_file() and is_picture_name(pictures.name):
-        raise UsageError(f"{pictures} is one picture: give a folder of them, or a data set.")
-    items = read_items("auto", pictures, images, split) if pictures.is_file() or split else None
-    paths = [item.path for item in items] if items is not None else _in_folder(pictures)
-    source = pictures.name + (f", split {split}" if split else "")
-    return spoilt(paths, kinds, source, seed), items.problems if items is not None else Problems()
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    from indexer.formats import is_picture_name
-
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder or data set {folder}.")
-    return sorted(path for path in folder.rglob("*") if is_picture_name(path.name) and path.is_file())
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:

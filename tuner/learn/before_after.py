@@ -15,6 +15,7 @@ from indexer.images import open_picture
 from indexer.limits import Limits
 from indexer.types import Pixels
 from tuner.guided.pairs import FEWEST, named
+from tuner.learn.data import stamp
 from tuner.learn.degradations import degrade
 from tuner.raster import to_bytes
 
@@ -147,7 +148,5 @@ def fitted(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 def _digest(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        status = path.stat() if path.exists() else None
-        facts = (str(path), status and (status.st_size, status.st_mtime_ns))
-        digest.update(repr(facts).encode("utf-8", "surrogatepass"))
+        digest.update(repr((str(path), stamp(path))).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

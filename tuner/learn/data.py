@@ -35,10 +35,15 @@ class Pairs:
         """Changes with any path, caption, file size or time."""
         digest = hashlib.sha256()
         for pair in self.pairs:
-            status = pair.path.stat() if pair.path.exists() else None
-            facts = (str(pair.path), pair.captions, status and (status.st_size, status.st_mtime_ns))
+            facts = (str(pair.path), pair.captions, stamp(pair.path))
             digest.update(repr(facts).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file: another stamp is another content. None where there is no file."""
+    status = path.stat() if path.exists() else None
+    return status and (status.st_size, status.st_mtime_ns)
 
 
 def pairs_of(items: Iterable[Item], source: str, language: str = "en") -> Pairs:
